@@ -1,0 +1,96 @@
+#include "loop/loop.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "loop/supervise.h"
+
+static void stay_awake(uv_idle_t *idle) { (void)idle; }
+
+static void after_poll(uv_check_t *check) {
+  kv_loop *loop = check->data;
+  if (kv_loop_has_completions(loop) && loop->dispatch) loop->dispatch(loop->dispatch_arg);
+}
+
+static void free_loop(kv_loop *loop) {
+  if (loop) free(loop->helpers);
+  free(loop);
+}
+
+kv_loop *kv_loop_open(uv_loop_t *foreign, const char *helpers, kv_error *e) {
+  kv_loop *loop = calloc(1, sizeof *loop);
+  if (loop) loop->helpers = strdup(helpers);
+  int status = loop && loop->helpers ? 0 : UV_ENOMEM;
+  if (status == 0 && !foreign) status = uv_loop_init(&loop->own);
+  if (status < 0) {
+    free_loop(loop);
+    kv_fail(e, "io", "cannot make an event loop: %s", uv_strerror(status));
+    return NULL;
+  }
+  loop->foreign = foreign != NULL;
+  loop->uv = foreign ? foreign : &loop->own;
+  loop->queue.next = loop->queue.previous = &loop->queue;
+  uv_idle_init(loop->uv, &loop->busy);
+  uv_check_init(loop->uv, &loop->after);
+  loop->busy.data = loop->after.data = loop;
+  loop->open_handles = 2;
+  if (foreign) uv_check_start(&loop->after, after_poll);
+  uv_unref((uv_handle_t *)&loop->after);
+  return loop;
+}
+
+static void handle_closed(uv_handle_t *handle) {
+  kv_loop *loop = handle->data;
+  if (--loop->open_handles == 0 && loop->foreign) free_loop(loop);
+}
+
+static void close_left_over(uv_handle_t *handle, void *arg) {
+  (void)arg;
+  if (!uv_is_closing(handle)) uv_close(handle, NULL);
+}
+
+void kv_loop_close(kv_loop *loop) {
+  kv_supervisor_close(loop);
+  uv_close((uv_handle_t *)&loop->busy, handle_closed);
+  uv_close((uv_handle_t *)&loop->after, handle_closed);
+  if (loop->foreign) return;
+  uv_walk(loop->uv, close_left_over, NULL);
+  uv_run(loop->uv, UV_RUN_DEFAULT);
+  uv_loop_close(loop->uv);
+  free_loop(loop);
+}
+
+bool kv_loop_poll(kv_loop *loop, bool wait) {
+  if (loop->running) return false;
+  loop->running = true;
+  bool more = uv_run(loop->uv, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT) != 0;
+  loop->running = false;
+  return more || kv_loop_has_completions(loop);
+}
+
+void kv_complete(kv_loop *loop, kv_completion *c) {
+  if (c->next) return;
+  if (!kv_loop_has_completions(loop)) uv_idle_start(&loop->busy, stay_awake);
+  c->next = &loop->queue;
+  c->previous = loop->queue.previous;
+  c->previous->next = loop->queue.previous = c;
+}
+
+void kv_uncomplete(kv_completion *c) {
+  if (!c->next) return;
+  c->previous->next = c->next;
+  c->next->previous = c->previous;
+  c->next = c->previous = NULL;
+}
+
+kv_completion *kv_loop_next(kv_loop *loop) {
+  kv_completion *c = loop->queue.next;
+  if (c == &loop->queue) {
+    uv_idle_stop(&loop->busy);
+    return NULL;
+  }
+  kv_uncomplete(c);
+  return c;
+}
+
+bool kv_loop_has_completions(const kv_loop *loop) { return loop->queue.next != &loop->queue; }

@@ -1,0 +1,62 @@
+/*
+ * The loop of one host: a libuv loop, of our own or of an embedder, and the queue of completions.
+ *
+ * Nothing of Lua runs inside a libuv callback. A callback calls kv_complete, which only queues; who
+ * drives the loop takes the completions from the queue afterwards. While the queue is not empty
+ * the loop does not block in its poll.
+ */
+#ifndef KV_LOOP_LOOP_H
+#define KV_LOOP_LOOP_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "base/error.h"
+
+typedef struct kv_completion kv_completion;
+
+/* A place in the queue, part of whatever waits; in it at most once at a time. */
+struct kv_completion {
+  kv_completion *next, *previous; /* both NULL: not queued */
+  /* Gives the result to `to` (a lua_State for those of Lua's ops); returns how many values. */
+  int (*deliver)(kv_completion *self, void *to);
+};
+
+typedef struct kv_loop {
+  uv_loop_t *uv;
+  bool foreign;      /* an embedder's: it is the embedder who runs it */
+  bool running;      /* inside kv_loop_poll */
+  kv_completion queue; /* head of a ring */
+  kv_completion wake;  /* queued to have a dispatch without a cause of its own */
+  char *helpers;       /* directory of the helper programs */
+  /* A foreign loop's: called after its poll phase while completions wait. */
+  void (*dispatch)(void *arg);
+  void *dispatch_arg;
+  struct kv_supervisor *supervisor; /* NULL until the first process starts */
+  uv_loop_t own;
+  uv_idle_t busy; /* active while completions wait */
+  uv_check_t after;
+  int open_handles; /* of the two above */
+} kv_loop;
+
+/* Opens on `foreign`, or on a loop of its own if that is NULL. `helpers` is the directory of the
+ * supervisor program. Returns NULL with *e filled. */
+kv_loop *kv_loop_open(uv_loop_t *foreign, const char *helpers, kv_error *e);
+
+/* Ends every process that the loop started and frees the loop. The handles of streams and timers
+ * must be closed before; on a loop of our own, those that are left are closed here. On a foreign
+ * loop the memory goes when the embedder has run it once more. */
+void kv_loop_close(kv_loop *loop);
+
+/* Runs the loop once; with `wait`, until something happens. False if nothing is left that could
+ * happen, or if this is a call from inside the loop. */
+bool kv_loop_poll(kv_loop *loop, bool wait);
+
+void kv_complete(kv_loop *loop, kv_completion *c);
+/* Takes c out of the queue, if it is in it. */
+void kv_uncomplete(kv_completion *c);
+/* Takes the oldest from the queue; NULL if it is empty. */
+kv_completion *kv_loop_next(kv_loop *loop);
+bool kv_loop_has_completions(const kv_loop *loop);
+
+#endif

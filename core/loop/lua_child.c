@@ -1,0 +1,281 @@
+/* Child processes and private directories for Lua. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/tree.h"
+#include "loop/lua_loop.h"
+#include "loop/private.h"
+#include "loop/supervise.h"
+
+#define CHILD "kavach.core.child"
+
+typedef struct kv_lua_child {
+  kv_child child;
+  kv_waiter waiter;
+} kv_lua_child;
+
+extern char **environ;
+
+/* callback("ended", exit code, signal, cpu_us, max_rss_kb) or
+ * callback("failed", "start" | "chdir" | "exec" | "supervisor", message) */
+static int deliver_end(kv_completion *done, void *to) {
+  static const char *const steps[] = {"start", "chdir", "exec"};
+  lua_State *L = to;
+  kv_lua_child *self = (kv_lua_child *)((char *)done - offsetof(kv_lua_child, child.done));
+  const kv_child *c = &self->child;
+  kv_waiter_push(L, &self->waiter);
+  if (c->state == KV_CHILD_ENDED) {
+    lua_pushliteral(L, "ended");
+    lua_pushinteger(L, c->code);
+    lua_pushinteger(L, c->signal);
+    lua_pushinteger(L, (lua_Integer)c->cpu_us);
+    lua_pushinteger(L, (lua_Integer)c->max_rss_kb);
+    return 6;
+  }
+  lua_pushliteral(L, "failed");
+  lua_pushstring(L, c->code && c->signal < 3 ? steps[c->signal] : "supervisor");
+  lua_pushstring(L, c->code ? strerror(c->code) : "the supervisor of this process's children died");
+  lua_pushinteger(L, c->code);
+  return 5;
+}
+
+/* ---- the command ---- */
+
+/* The strings of the list at `index`, in an array that is left on the stack. */
+static const char *const *strings(lua_State *L, int index, size_t *count) {
+  *count = (size_t)lua_rawlen(L, index);
+  const char **list = lua_newuserdatauv(L, (*count + 1) * sizeof *list, 0);
+  for (size_t i = 0; i < *count; i++) {
+    lua_rawgeti(L, index, (lua_Integer)i + 1);
+    size_t length;
+    list[i] = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
+    if (!list[i]) luaL_error(L, "argument and environment lists hold strings only");
+    if (strlen(list[i]) != length) luaL_error(L, "an argument or environment entry has a NUL in it");
+    lua_pop(L, 1); /* the list keeps it alive */
+  }
+  list[*count] = NULL;
+  return list;
+}
+
+static const char *const *host_environment(size_t *count) {
+  for (*count = 0; environ && environ[*count]; ++*count) continue;
+  return (const char *const *)environ;
+}
+
+typedef struct pipes {
+  int child[3], host[3]; /* -1: none */
+} pipes;
+
+static void close_all(int fds[3]) {
+  for (int i = 0; i < 3; i++)
+    if (fds[i] >= 0) close(fds[i]);
+}
+
+static int open_pipe(pipes *p, int i) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) < 0) return -1;
+  p->child[i] = ends[i != 0];
+  p->host[i] = ends[i == 0];
+  return 0;
+}
+
+/* Fills p and the command's descriptors by opts.stdin, .stdout, .stderr: "null" (the default),
+ * "pipe", "inherit", a stream, or, for stderr, "stdout". */
+static void plan_stdio(lua_State *L, int opts, kv_command *command, pipes *p) {
+  static const char *const names[] = {"stdin", "stdout", "stderr"};
+  static const char *const ways[] = {"null", "pipe", "inherit", "stdout", NULL};
+  int wanted[3];
+  for (int i = 0; i < 3; i++) {
+    lua_getfield(L, opts, names[i]);
+    command->stdio[i] = p->child[i] = p->host[i] = -1;
+    wanted[i] = 0;
+    if (lua_isuserdata(L, -1)) command->stdio[i] = kv_lua_stream_fd(L, lua_gettop(L));
+    else
+      wanted[i] = luaL_checkoption(L, -1, "null", ways);
+    lua_pop(L, 1);
+  }
+  for (int i = 0; i < 3; i++) {
+    if (wanted[i] == 1 && open_pipe(p, i) < 0) {
+      int error = errno;
+      close_all(p->child);
+      close_all(p->host);
+      luaL_error(L, "cannot make a pipe: %s", strerror(error));
+    }
+    if (wanted[i] == 1) command->stdio[i] = p->child[i];
+    if (wanted[i] == 2) command->stdio[i] = i;
+    if (wanted[i] == 3) command->stdio[i] = command->stdio[1];
+  }
+}
+
+static const char *string_field(lua_State *L, int table, const char *key, const char *fallback) {
+  lua_getfield(L, table, key);
+  return lua_isnil(L, -1) ? fallback : luaL_checkstring(L, -1); /* stays on the stack */
+}
+
+/* Where the child looks for a program: PATH of the environment that it gets. */
+static const char *search_path(const char *const *envp) {
+  for (; envp && *envp; envp++)
+    if (strncmp(*envp, "PATH=", 5) == 0) return *envp + 5;
+  return "/usr/local/bin:/usr/bin:/bin";
+}
+
+/* spawn{argv=, env=, cwd=, stdin=, stdout=, stderr=, tell_start=}, callback -> child, stdin, stdout, stderr
+ * (streams, where piped) | nil, message */
+static int child_spawn(lua_State *L) {
+  kv_loop *loop = kv_lua_loop(L);
+  luaL_checktype(L, 1, LUA_TTABLE);
+  luaL_checktype(L, 2, LUA_TFUNCTION);
+  lua_settop(L, 2);
+  kv_command command = {0};
+  char here[4096];
+  command.cwd = string_field(L, 1, "cwd", getcwd(here, sizeof here) ? here : "");
+  lua_getfield(L, 1, "argv");
+  luaL_checktype(L, -1, LUA_TTABLE);
+  command.argv = strings(L, lua_gettop(L), &command.argc);
+  luaL_argcheck(L, command.argc > 0, 1, "argv is empty");
+  bool given = lua_getfield(L, 1, "env") == LUA_TTABLE;
+  command.envp = given ? strings(L, lua_gettop(L), &command.envc) : host_environment(&command.envc);
+  command.path = search_path(command.envp);
+  lua_getfield(L, 1, "tell_start");
+  command.tell_start = lua_toboolean(L, -1);
+  kv_lua_child *self = lua_newuserdatauv(L, sizeof *self, 0);
+  memset(self, 0, sizeof *self);
+  kv_waiter_init(&self->waiter, NULL);
+  self->child.done.deliver = deliver_end;
+  luaL_setmetatable(L, CHILD);
+  int at = lua_gettop(L);
+  pipes p;
+  plan_stdio(L, 1, &command, &p);
+  kv_error e;
+  int status = kv_child_start(loop, &self->child, &command, &e);
+  close_all(p.child);
+  if (status < 0) {
+    close_all(p.host);
+    return kv_lua_fail(L, &e);
+  }
+  kv_waiter_begin(L, &self->waiter, 2, at);
+  lua_pushvalue(L, at);
+  for (int i = 0; i < 3; i++) {
+    if (p.host[i] < 0) lua_pushnil(L);
+    else
+      kv_lua_push_stream(L, loop, p.host[i]);
+  }
+  return 4;
+}
+
+/* child:signal(number): to its process group */
+static int child_signal(lua_State *L) {
+  kv_lua_child *self = luaL_checkudata(L, 1, CHILD);
+  kv_child_signal(&self->child, (int)luaL_checkinteger(L, 2));
+  return 0;
+}
+
+/* child:pid() -> number | nil while it is not known */
+static int child_pid(lua_State *L) {
+  kv_lua_child *self = luaL_checkudata(L, 1, CHILD);
+  if (self->child.pid) lua_pushinteger(L, self->child.pid);
+  else
+    lua_pushnil(L);
+  return 1;
+}
+
+/* child:forget(): kills the group; the callback is not called */
+static int child_forget(lua_State *L) {
+  kv_lua_child *self = luaL_checkudata(L, 1, CHILD);
+  if (self->child.loop) kv_child_forget(&self->child);
+  kv_waiter_cancel(L, &self->waiter);
+  return 0;
+}
+
+/* ---- private directories ---- */
+
+/* The locks, by path, in a table of the registry. */
+static const char locks_key = 0;
+
+static void push_locks(lua_State *L) { lua_rawgetp(L, LUA_REGISTRYINDEX, &locks_key); }
+
+/* private_dir() -> path | nil, message */
+static int private_dir(lua_State *L) {
+  char path[KV_PRIVATE_PATH_MAX];
+  kv_error e;
+  int lock = kv_private_make(path, &e);
+  if (lock < 0) return kv_lua_fail(L, &e);
+  if (kv_supervisor_own_directory(kv_lua_loop(L), path, &e) < 0) {
+    kv_tree_remove(path);
+    close(lock);
+    return kv_lua_fail(L, &e);
+  }
+  push_locks(L);
+  lua_pushinteger(L, lock);
+  lua_setfield(L, -2, path);
+  lua_pushstring(L, path);
+  return 1;
+}
+
+/* Lets go of a private directory. False if it is none, or no more. */
+static bool release(lua_State *L, const char *path) {
+  push_locks(L);
+  if (lua_getfield(L, -1, path) != LUA_TNUMBER) return false;
+  close((int)lua_tointeger(L, -1));
+  kv_supervisor_disown_directory(kv_lua_loop(L), path);
+  lua_pushnil(L);
+  lua_setfield(L, -3, path);
+  return true;
+}
+
+/* remove_dir(path): a private directory, with all in it; nothing if it is gone -> true | nil, message */
+static int remove_dir(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  push_locks(L);
+  if (lua_getfield(L, -1, path) == LUA_TNUMBER && kv_tree_remove(path) < 0) {
+    lua_pushnil(L);
+    lua_pushfstring(L, "cannot remove '%s': %s", path, strerror(errno));
+    return 2;
+  }
+  release(L, path);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* keep_dir(path) -> its new path | nil, message: lets the directory outlive the host. It gets a
+ * name that no sweep takes. */
+static int keep_dir(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  const char *name = strrchr(path, '/');
+  if (!name || !release(L, path)) {
+    lua_pushnil(L);
+    lua_pushfstring(L, "'%s' is not a private directory of this host", path);
+    return 2;
+  }
+  lua_pushlstring(L, path, (size_t)(name - path));
+  const char *kept = lua_pushfstring(L, "%s/kept%s", lua_tostring(L, -1), name + 2);
+  if (rename(path, kept) < 0) {
+    lua_pushnil(L);
+    lua_pushfstring(L, "cannot rename '%s': %s", path, strerror(errno));
+    return 2;
+  }
+  return 1;
+}
+
+void kv_lua_child_functions(lua_State *L, kv_loop *loop) {
+  static const luaL_Reg functions[] = {{"spawn", child_spawn},
+                                       {"private_dir", private_dir},
+                                       {"remove_dir", remove_dir},
+                                       {"keep_dir", keep_dir},
+                                       {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"signal", child_signal}, {"pid", child_pid},
+                                     {"forget", child_forget}, {"__gc", child_forget},
+                                     {NULL, NULL}};
+  luaL_newmetatable(L, CHILD);
+  luaL_setfuncs(L, methods, 0);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+  lua_newtable(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &locks_key);
+  lua_pushlightuserdata(L, loop);
+  luaL_setfuncs(L, functions, 1);
+}

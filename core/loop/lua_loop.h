@@ -1,0 +1,45 @@
+/*
+ * What the Lua side of the loop room shares: the loop of a lua_State, and waiting with a callback.
+ */
+#ifndef KV_LOOP_LUA_LOOP_H
+#define KV_LOOP_LUA_LOOP_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "loop/loop.h"
+
+/* A completion that a Lua function waits for. */
+typedef struct kv_waiter {
+  kv_completion completion;
+  int callback, owner; /* references in the registry; LUA_NOREF while nobody waits */
+} kv_waiter;
+
+/* The loop that the running function was registered with: its first upvalue. */
+kv_loop *kv_lua_loop(lua_State *L);
+
+void kv_waiter_init(kv_waiter *w, int (*deliver)(kv_completion *, void *));
+/* Waits with the function at `callback`; the userdata at `owner` lives on until it ends. Raises if
+ * somebody waits already. */
+void kv_waiter_begin(lua_State *L, kv_waiter *w, int callback, int owner);
+/* Pushes the callback and ends the wait. For `deliver`. */
+void kv_waiter_push(lua_State *L, kv_waiter *w);
+/* Ends the wait without a call. */
+void kv_waiter_cancel(lua_State *L, kv_waiter *w);
+bool kv_waiter_waits(const kv_waiter *w);
+
+/* Pushes nil and the message: what an op that fails returns. */
+int kv_lua_fail(lua_State *L, const kv_error *e);
+
+/* Set the room's functions in the table at the top; the loop is their first upvalue. */
+void kv_lua_loop_functions(lua_State *L, kv_loop *loop);
+void kv_lua_stream_functions(lua_State *L, kv_loop *loop);
+void kv_lua_child_functions(lua_State *L, kv_loop *loop);
+void kv_lua_system_functions(lua_State *L, kv_loop *loop);
+
+/* Pushes a stream userdata that owns fd; nil if it cannot. */
+void kv_lua_push_stream(lua_State *L, kv_loop *loop, int fd);
+/* The descriptor of the open stream at `index`; raises if there is none. */
+int kv_lua_stream_fd(lua_State *L, int index);
+
+#endif

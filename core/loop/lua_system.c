@@ -1,0 +1,97 @@
+/* What Lua needs to know of the process and its terminal. */
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "loop/lua_loop.h"
+
+#define RAW "kavach.core.raw_mode"
+
+extern char **environ;
+
+static int system_environ(lua_State *L) {
+  lua_newtable(L);
+  for (int i = 0; environ && environ[i]; i++) {
+    lua_pushstring(L, environ[i]);
+    lua_rawseti(L, -2, i + 1);
+  }
+  return 1;
+}
+
+static int system_isatty(lua_State *L) {
+  lua_pushboolean(L, isatty((int)luaL_checkinteger(L, 1)));
+  return 1;
+}
+
+static int system_getpid(lua_State *L) {
+  lua_pushinteger(L, getpid());
+  return 1;
+}
+
+/* winsize(fd) -> rows, columns | nil if it is no terminal */
+static int system_winsize(lua_State *L) {
+  struct winsize size;
+  if (ioctl((int)luaL_checkinteger(L, 1), TIOCGWINSZ, &size) < 0 || size.ws_row == 0) return 0;
+  lua_pushinteger(L, size.ws_row);
+  lua_pushinteger(L, size.ws_col);
+  return 2;
+}
+
+typedef struct raw_mode {
+  int fd; /* -1: restored */
+  struct termios before;
+} raw_mode;
+
+static int raw_restore(lua_State *L) {
+  raw_mode *raw = luaL_checkudata(L, 1, RAW);
+  if (raw->fd >= 0) tcsetattr(raw->fd, TCSADRAIN, &raw->before);
+  raw->fd = -1;
+  return 0;
+}
+
+/* raw_mode(fd) -> an object whose close() (also __close, __gc) puts the terminal back | nil, message */
+static int system_raw_mode(lua_State *L) {
+  int fd = (int)luaL_checkinteger(L, 1);
+  raw_mode *raw = lua_newuserdatauv(L, sizeof *raw, 0);
+  raw->fd = -1;
+  luaL_setmetatable(L, RAW);
+  struct termios mode;
+  if (tcgetattr(fd, &raw->before) == 0) {
+    mode = raw->before;
+    cfmakeraw(&mode);
+    if (tcsetattr(fd, TCSADRAIN, &mode) == 0) {
+      raw->fd = fd;
+      return 1;
+    }
+  }
+  lua_pushnil(L);
+  lua_pushfstring(L, "descriptor %d: %s", fd, strerror(errno));
+  return 2;
+}
+
+/* library_dir() -> where the helper programs of this build or installation stand */
+static int system_library_dir(lua_State *L) {
+  lua_pushstring(L, kv_lua_loop(L)->helpers);
+  return 1;
+}
+
+void kv_lua_system_functions(lua_State *L, kv_loop *loop) {
+  static const luaL_Reg functions[] = {
+      {"environ", system_environ},   {"isatty", system_isatty},
+      {"getpid", system_getpid},     {"winsize", system_winsize},
+      {"raw_mode", system_raw_mode}, {"library_dir", system_library_dir},
+      {NULL, NULL}};
+  luaL_newmetatable(L, RAW);
+  static const char *const closers[] = {"close", "__close", "__gc"};
+  for (size_t i = 0; i < sizeof closers / sizeof closers[0]; i++) {
+    lua_pushcfunction(L, raw_restore);
+    lua_setfield(L, -2, closers[i]);
+  }
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+  lua_pushlightuserdata(L, loop);
+  luaL_setfuncs(L, functions, 1);
+}

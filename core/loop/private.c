@@ -1,0 +1,80 @@
+#include "loop/private.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/tree.h"
+
+/* The room for all of this user's directories. A folder that somebody else could write to or has
+ * put there first is refused. */
+static int find_parent(char parent[KV_PRIVATE_PATH_MAX], kv_error *e) {
+  const char *runtime = getenv("XDG_RUNTIME_DIR");
+  struct stat info;
+  int n = runtime && runtime[0] == '/' && stat(runtime, &info) == 0
+              ? snprintf(parent, KV_PRIVATE_PATH_MAX, "%s/kavach", runtime)
+              : snprintf(parent, KV_PRIVATE_PATH_MAX, "/tmp/kavach-%u", (unsigned)geteuid());
+  if (n < 0 || n >= KV_PRIVATE_PATH_MAX - 64)
+    return kv_fail(e, "io", "XDG_RUNTIME_DIR is too long: over %d bytes", KV_PRIVATE_PATH_MAX - 64);
+  if (mkdir(parent, 0700) < 0 && errno != EEXIST)
+    return kv_fail_errno(e, errno, "cannot make the private directory's parent '%s'", parent);
+  if (lstat(parent, &info) < 0) return kv_fail_errno(e, errno, "'%s'", parent);
+  if (!S_ISDIR(info.st_mode) || info.st_uid != geteuid() || (info.st_mode & 077))
+    return kv_fail(e, "io", "'%s' is not a folder of this user's alone: remove it, or set XDG_RUNTIME_DIR", parent);
+  return 0;
+}
+
+/* Opens and locks a directory. -1 if another process holds it. */
+static int lock_directory(const char *path) {
+  int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return -1;
+  if (flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
+  close(fd);
+  return -1;
+}
+
+static void sweep(const char *parent) {
+  DIR *all = opendir(parent);
+  if (!all) return;
+  struct dirent *entry;
+  char path[KV_PRIVATE_PATH_MAX + 256];
+  while ((entry = readdir(all))) {
+    if (strncmp(entry->d_name, "vm-", 3) != 0) continue;
+    snprintf(path, sizeof path, "%s/%s", parent, entry->d_name);
+    int fd = lock_directory(path);
+    if (fd < 0) continue;
+    kv_tree_remove(path);
+    close(fd);
+  }
+  closedir(all);
+}
+
+/* A sweep elsewhere may have taken the directory between its making and its locking. */
+static bool still_there(const char *path, int fd) {
+  struct stat named, opened;
+  return lstat(path, &named) == 0 && fstat(fd, &opened) == 0 && named.st_ino == opened.st_ino;
+}
+
+int kv_private_make(char path[KV_PRIVATE_PATH_MAX], kv_error *e) {
+  char parent[KV_PRIVATE_PATH_MAX];
+  if (find_parent(parent, e) < 0) return -1;
+  sweep(parent);
+  for (unsigned number = 1; number < 100000; number++) {
+    snprintf(path, KV_PRIVATE_PATH_MAX, "%.440s/vm-%d-%u", parent, (int)getpid(), number);
+    if (mkdir(path, 0700) < 0) {
+      if (errno == EEXIST) continue;
+      return kv_fail_errno(e, errno, "cannot make a private directory in '%s'", parent);
+    }
+    int fd = lock_directory(path);
+    if (fd >= 0 && still_there(path, fd)) return fd;
+    if (fd >= 0) close(fd);
+  }
+  return kv_fail(e, "io", "too many private directories in '%s'", parent);
+}

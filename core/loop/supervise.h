@@ -1,0 +1,54 @@
+/*
+ * The host's side of its supervisor (supervisor.h): starting processes, hearing of their end.
+ */
+#ifndef KV_LOOP_SUPERVISE_H
+#define KV_LOOP_SUPERVISE_H
+
+#include <stddef.h>
+
+#include "loop/loop.h"
+#include "loop/supervisor.h"
+
+typedef struct kv_child kv_child;
+
+struct kv_child {
+  kv_completion done; /* queued when `state` becomes FAILED or ENDED; `deliver` set by its owner */
+  kv_loop *loop;
+  uint32_t id; /* 0: not in use */
+  enum { KV_CHILD_STARTING, KV_CHILD_RUNNING, KV_CHILD_FAILED, KV_CHILD_ENDED } state;
+  int pid;    /* 0 until it is known */
+  int code;   /* of the exit; errno where it FAILED, 0 if the supervisor died */
+  int signal; /* that ended it; 0: none. enum kv_sup_step where it FAILED */
+  uint64_t cpu_us, max_rss_kb;
+};
+
+/* What to start. `argv` has at least one entry; strings end in NUL. `path` is a list of
+ * directories for an argv[0] without a slash. A descriptor of -1 is /dev/null. */
+typedef struct kv_command {
+  const char *cwd, *path;
+  const char *const *argv, *const *envp;
+  size_t argc, envc;
+  int stdio[3];
+  bool tell_start; /* have `pid` filled as soon as it runs, at the price of a wake-up */
+} kv_command;
+
+/* Asks for a process; *c (zeroed, of the caller, unmoved until it has ended or is forgotten) tells
+ * how that went. The descriptors stay the caller's. Starts the supervisor if it does
+ * not run yet. */
+int kv_child_start(kv_loop *loop, kv_child *c, const kv_command *command,
+                   kv_error *e);
+
+/* Sends a signal to the process group; nothing if it has ended. */
+void kv_child_signal(kv_child *c, int number);
+
+/* Nobody asks for its end any more: kills the group. *c may be freed after. */
+void kv_child_forget(kv_child *c);
+
+/* Has PATH removed, with all in it, when this host ends, in whatever way. */
+int kv_supervisor_own_directory(kv_loop *loop, const char *path, kv_error *e);
+void kv_supervisor_disown_directory(kv_loop *loop, const char *path);
+
+/* Ends the supervisor, and with it all that it started; waits until they are gone. */
+void kv_supervisor_close(kv_loop *loop);
+
+#endif

@@ -1,0 +1,392 @@
+/*
+ * The supervisor: see supervisor.h. Single-threaded, static, allocates only what grows with the
+ * number of live children. All signals stay blocked; SIGCHLD is read from a descriptor.
+ */
+#include "loop/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/tree.h"
+
+typedef struct child {
+  uint32_t id;
+  pid_t pid;
+} child;
+
+typedef struct supervisor {
+  pid_t self;
+  int null, signals, host;
+  child *children;
+  size_t child_count, child_room;
+  kv_sup_reply *replies; /* a queue: what the socket did not take at once */
+  size_t reply_first, reply_count, reply_room;
+  char **directories;
+  size_t directory_count, directory_room;
+} supervisor;
+
+typedef struct request {
+  kv_sup_request head;
+  int fds[4];
+  size_t fd_count;
+  char *body; /* body_size bytes and a NUL */
+} request;
+
+typedef struct command {
+  char *cwd, *path, **argv, **envp;
+  int stdio[3];
+} command;
+
+/* Grows an array to hold one more. Memory that runs out here leaves nothing to do but to end,
+ * which the host sees and the children do not outlive. */
+static void *room_for_one(void *array, size_t count, size_t *room, size_t size) {
+  if (count < *room) return array;
+  *room = *room ? *room * 2 : 16;
+  void *grown = realloc(array, *room * size);
+  if (!grown) abort();
+  return grown;
+}
+
+/* ---- replies ---- */
+
+static void flush_replies(supervisor *s) {
+  while (s->reply_count) {
+    kv_sup_reply *first = &s->replies[s->reply_first];
+    if (send(KV_SUP_FD, first, sizeof *first, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return;
+    s->reply_first++;
+    s->reply_count--;
+  }
+  s->reply_first = 0;
+}
+
+static void reply(supervisor *s, kv_sup_reply message) {
+  size_t end = s->reply_first + s->reply_count;
+  s->replies = room_for_one(s->replies, end, &s->reply_room, sizeof *s->replies);
+  s->replies[end] = message;
+  s->reply_count++;
+  flush_replies(s);
+}
+
+/* ---- starting ---- */
+
+/* In the vfork child. Tries each directory of PATH as execvp would, but runs no shell for a file
+ * that is not a program. Returns the errno that tells most. */
+static int exec_on_path(const command *c) {
+  if (strchr(c->argv[0], '/')) {
+    execve(c->argv[0], c->argv, c->envp);
+    return errno;
+  }
+  int told = ENOENT;
+  for (const char *dir = c->path; dir;) {
+    size_t length = strcspn(dir, ":");
+    char file[4096];
+    int n = snprintf(file, sizeof file, "%.*s%s%s", (int)length, dir, length ? "/" : "./", c->argv[0]);
+    /* a failed execve costs ten times what access does */
+    if (n > 0 && (size_t)n < sizeof file && access(file, F_OK) == 0) {
+      execve(file, c->argv, c->envp);
+      if (errno == EACCES) told = EACCES;
+      else if (errno != ENOENT && errno != ENOTDIR) return errno;
+    }
+    dir = dir[length] ? dir + length + 1 : NULL;
+  }
+  return told;
+}
+
+/* In the vfork child: shares the supervisor's memory, so it only fills *step and returns errno. */
+static int become(const supervisor *s, const command *c, volatile uint32_t *step) {
+  setsid();
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != s->self) _exit(127); /* the supervisor died before the line above */
+  for (int i = 0; i < 3; i++)
+    if (dup2(c->stdio[i], i) < 0) return errno;
+  *step = KV_SUP_STEP_CHDIR;
+  if (c->cwd[0] && chdir(c->cwd) < 0) return errno;
+  *step = KV_SUP_STEP_EXEC;
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  return exec_on_path(c);
+}
+
+static void start(supervisor *s, uint32_t id, bool tell, const command *c) {
+  volatile int error = 0;
+  volatile uint32_t step = KV_SUP_STEP_START;
+  pid_t pid = vfork();
+  if (pid == 0) {
+    error = become(s, c, &step);
+    _exit(127);
+  }
+  if (pid < 0) error = errno;
+  if (error) {
+    if (pid > 0) waitpid(pid, NULL, 0);
+    reply(s, (kv_sup_reply){.type = KV_SUP_FAILED, .id = id, .code = error, .value = step});
+    return;
+  }
+  s->children = room_for_one(s->children, s->child_count, &s->child_room, sizeof *s->children);
+  s->children[s->child_count++] = (child){id, pid};
+  if (tell) reply(s, (kv_sup_reply){.type = KV_SUP_STARTED, .id = id, .code = pid});
+}
+
+/* Points the strings of a SPAWN body into *c. False if there are not as many as the head says. */
+static bool parse_command(const request *r, command *c, char **pointers) {
+  const uint32_t argc = r->head.argc, envc = r->head.envc;
+  size_t wanted = 2 + (size_t)argc + envc, found = 0;
+  char *p = r->body, *end = r->body + r->head.body_size;
+  char *leading[2];
+  for (; p < end && found < wanted; p += strlen(p) + 1, found++) {
+    if (found < 2) leading[found] = p;
+    else pointers[found - 2 + (found - 2 >= argc)] = p; /* a NULL stands between the two lists */
+  }
+  if (found < wanted || argc == 0) return false;
+  pointers[argc] = NULL;
+  pointers[argc + 1 + envc] = NULL;
+  c->cwd = leading[0];
+  c->path = leading[1];
+  c->argv = pointers;
+  c->envp = pointers + argc + 1;
+  return true;
+}
+
+static void spawn(supervisor *s, const request *r) {
+  command c = {.stdio = {s->null, s->null, s->null}};
+  size_t next = 0;
+  for (int i = 0; i < 3; i++)
+    if ((r->head.descriptors >> i & 1) && next < r->fd_count) c.stdio[i] = r->fds[next++];
+  char **pointers = NULL;
+  if ((size_t)r->head.argc + r->head.envc <= r->head.body_size)
+    pointers = malloc(((size_t)r->head.argc + r->head.envc + 2) * sizeof *pointers);
+  if (pointers && parse_command(r, &c, pointers))
+    start(s, r->head.id, r->head.flags & KV_SUP_TELL_START, &c);
+  else
+    reply(s, (kv_sup_reply){.type = KV_SUP_FAILED, .id = r->head.id, .code = EINVAL});
+  free(pointers);
+}
+
+/* ---- ending ---- */
+
+static child *find_child(supervisor *s, uint32_t id) {
+  for (size_t i = 0; i < s->child_count; i++)
+    if (s->children[i].id == id) return &s->children[i];
+  return NULL;
+}
+
+static void report_exit(supervisor *s, child *c, int status, const struct rusage *use) {
+  uint64_t seconds = (uint64_t)(use->ru_utime.tv_sec + use->ru_stime.tv_sec);
+  reply(s, (kv_sup_reply){
+               .type = KV_SUP_EXITED,
+               .id = c->id,
+               .code = WIFEXITED(status) ? WEXITSTATUS(status) : 0,
+               .value = WIFSIGNALED(status) ? (uint32_t)WTERMSIG(status) : 0,
+               .cpu_us = seconds * 1000000u +
+                         (uint64_t)(use->ru_utime.tv_usec + use->ru_stime.tv_usec),
+               .max_rss_kb = (uint64_t)use->ru_maxrss,
+           });
+  *c = s->children[--s->child_count];
+}
+
+/* Reaps all that has ended. What is left of a child's process group is killed before the child is
+ * reaped: until then its number cannot become another group's. */
+static void reap(supervisor *s) {
+  struct signalfd_siginfo seen[8];
+  (void)!read(s->signals, seen, sizeof seen);
+  for (;;) {
+    siginfo_t dead = {0};
+    if (waitid(P_ALL, 0, &dead, WEXITED | WNOHANG | WNOWAIT) < 0 || dead.si_pid == 0) return;
+    child *c = NULL;
+    for (size_t i = 0; i < s->child_count && !c; i++)
+      if (s->children[i].pid == dead.si_pid) c = &s->children[i];
+    if (c) kill(-c->pid, SIGKILL);
+    int status;
+    struct rusage use;
+    if (wait4(dead.si_pid, &status, 0, &use) > 0 && c) report_exit(s, c, status, &use);
+  }
+}
+
+/* Kills each child of this process, its own and adopted ones. Their children become ours by that.
+ * Returns how many it found. */
+static int kill_children(const supervisor *s) {
+  char name[64];
+  snprintf(name, sizeof name, "/proc/self/task/%d/children", (int)s->self);
+  FILE *list = fopen(name, "re");
+  int found = 0, pid;
+  if (list) {
+    while (fscanf(list, "%d", &pid) == 1) found++, kill(pid, SIGKILL);
+    fclose(list);
+  }
+  for (size_t i = 0; i < s->child_count; i++) kill(-s->children[i].pid, SIGKILL);
+  return found;
+}
+
+/* Ends when no child is left, or after two seconds in which one could not be killed (it belongs to
+ * another user by now, or is stuck in the kernel). */
+static void end(supervisor *s) {
+  struct pollfd signals = {.fd = s->signals, .events = POLLIN};
+  for (int rounds = 0; rounds < 200; rounds++) {
+    kill_children(s);
+    poll(&signals, 1, 10);
+    struct signalfd_siginfo seen;
+    while (read(s->signals, &seen, sizeof seen) > 0) continue;
+    pid_t reaped;
+    while ((reaped = waitpid(-1, NULL, WNOHANG)) > 0) rounds = 0;
+    if (reaped < 0) break; /* ECHILD */
+  }
+  for (size_t i = 0; i < s->directory_count; i++) kv_tree_remove(s->directories[i]);
+  _exit(0);
+}
+
+/* ---- requests ---- */
+
+static void own_directory(supervisor *s, const char *path) {
+  char *copy = strdup(path);
+  if (!copy || path[0] != '/') {
+    free(copy);
+    return;
+  }
+  s->directories =
+      room_for_one(s->directories, s->directory_count, &s->directory_room, sizeof *s->directories);
+  s->directories[s->directory_count++] = copy;
+}
+
+static void disown_directory(supervisor *s, const char *path) {
+  for (size_t i = 0; i < s->directory_count; i++) {
+    if (strcmp(s->directories[i], path) != 0) continue;
+    free(s->directories[i]);
+    s->directories[i] = s->directories[--s->directory_count];
+    return;
+  }
+}
+
+static void serve(supervisor *s, const request *r) {
+  switch (r->head.type) {
+  case KV_SUP_SPAWN:
+    spawn(s, r);
+    break;
+  case KV_SUP_SIGNAL: {
+    child *c = find_child(s, r->head.id);
+    if (c) kill(-c->pid, (int)r->head.value);
+    break;
+  }
+  case KV_SUP_OWN_DIR:
+    own_directory(s, r->body);
+    break;
+  case KV_SUP_DISOWN_DIR:
+    disown_directory(s, r->body);
+    break;
+  default:
+    break;
+  }
+}
+
+static void take_descriptors(struct msghdr *message, request *r) {
+  struct cmsghdr *c = CMSG_FIRSTHDR(message); /* the kernel joins all descriptors in one */
+  if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) return;
+  r->fd_count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+  memcpy(r->fds, CMSG_DATA(c), r->fd_count * sizeof(int));
+}
+
+/* Returns the body, with a NUL behind it, from the packet or from the memory file. */
+static char *take_body(const request *r, const char *packed, size_t packed_size) {
+  size_t size = r->head.body_size;
+  if (size > KV_SUP_BODY_MAX) return NULL;
+  bool in_file = r->head.flags & KV_SUP_BODY_IN_FILE;
+  if (in_file ? r->fd_count == 0 : size > packed_size) return NULL;
+  char *body = calloc(1, size + 1);
+  if (!body) return NULL;
+  if (!in_file) {
+    memcpy(body, packed, size);
+    return body;
+  }
+  int file = r->fds[r->fd_count - 1];
+  size_t have = 0;
+  while (have < size) {
+    ssize_t n = pread(file, body + have, size - have, (off_t)have);
+    if (n <= 0) break;
+    have += (size_t)n;
+  }
+  if (have == size) return body;
+  free(body);
+  return NULL;
+}
+
+/* Reads and serves one request. False once there is no more: the host has closed its end. */
+static bool next_request(supervisor *s) {
+  static union {
+    char bytes[sizeof(kv_sup_request) + KV_SUP_INLINE_MAX];
+    kv_sup_request head;
+  } packet;
+  union {
+    char bytes[CMSG_SPACE(4 * sizeof(int))];
+    struct cmsghdr align;
+  } control;
+  struct iovec part = {packet.bytes, sizeof packet.bytes};
+  struct msghdr message = {.msg_iov = &part,
+                           .msg_iovlen = 1,
+                           .msg_control = control.bytes,
+                           .msg_controllen = sizeof control.bytes};
+  ssize_t n = recvmsg(KV_SUP_FD, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  if (n < 0) return errno == EAGAIN || errno == EINTR;
+  if ((size_t)n < sizeof(kv_sup_request)) return false;
+  request r = {.head = packet.head};
+  take_descriptors(&message, &r);
+  r.body = take_body(&r, packet.bytes + sizeof r.head, (size_t)n - sizeof r.head);
+  if (r.body) serve(s, &r);
+  else
+    reply(s, (kv_sup_reply){.type = KV_SUP_FAILED, .id = r.head.id, .code = E2BIG});
+  free(r.body);
+  for (size_t i = 0; i < r.fd_count; i++) close(r.fds[i]);
+  return true;
+}
+
+/* Signals ignored or blocked by the host would be inherited by every child. */
+static int reset_signals(void) {
+  for (int n = 1; n < NSIG; n++) signal(n, SIG_DFL);
+  sigset_t all, ended;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, NULL);
+  sigemptyset(&ended);
+  sigaddset(&ended, SIGCHLD);
+  return signalfd(-1, &ended, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+int main(void) {
+  supervisor s = {.self = getpid()};
+  struct stat info;
+  if (fstat(KV_SUP_FD, &info) < 0 || !S_ISSOCK(info.st_mode)) {
+    fputs("kavach supervisor: kavach starts this program by itself\n", stderr);
+    return 64;
+  }
+  pid_t host = getppid();
+  fcntl(KV_SUP_FD, F_SETFD, FD_CLOEXEC);
+  s.signals = reset_signals();
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  prctl(PR_SET_NAME, "kavach-super");
+  s.host = (int)syscall(SYS_pidfd_open, host, 0);
+  s.null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (s.null < 0 || s.signals < 0) return 1;
+  for (;;) {
+    struct pollfd watched[] = {
+        {.fd = KV_SUP_FD, .events = (short)(POLLIN | (s.reply_count ? POLLOUT : 0))},
+        {.fd = s.signals, .events = POLLIN},
+        {.fd = s.host, .events = POLLIN}, /* a negative descriptor is passed over */
+    };
+    if (poll(watched, 3, -1) < 0) continue;
+    if (watched[2].revents || (s.host < 0 && getppid() != host)) end(&s);
+    if (watched[1].revents) reap(&s);
+    if (watched[0].revents & POLLOUT) flush_replies(&s);
+    if (watched[0].revents & (POLLIN | POLLHUP | POLLERR) && !next_request(&s)) end(&s);
+  }
+}
