@@ -1,0 +1,33 @@
+--- kavach: run commands in virtual machines, and prove what ran there.
+
+local core = require "kavach.core"
+local task = require "kavach.task"
+
+---@class kavach
+local M = {
+  version = core.version,
+
+  -- tasks
+  run = task.run, spawn = task.spawn, sleep = task.sleep, deadline = task.deadline,
+  scope = task.scope, all = task.all, race = task.race, map = task.map, now = task.now,
+  shield = task.shield,
+}
+
+-- The rest is loaded when it is first asked for: a script pays for what it uses.
+local PARTS <const> = {
+  process = function() return require "kavach.process" end,
+  sandbox = function() return require("kavach.sandbox").new end,
+  attach = function() return require("kavach.attach").attach end,
+}
+
+setmetatable(M, {
+  __index = function(module, name)
+    local part = PARTS[name]
+    if not part then return nil end
+    local value = part()
+    rawset(module, name, value)
+    return value
+  end,
+})
+
+return M

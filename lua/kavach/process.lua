@@ -1,0 +1,269 @@
+--- Child processes for scripts.
+---
+--- Each is the leader of a session and process group of its own, inherits descriptors 0, 1, 2 only,
+--- and dies with this process, with all that it started: see core/loop/supervisor.h.
+
+local check = require "kavach.check"
+local core = require "kavach.core"
+local err = require "kavach.err"
+local stream = require "kavach.stream"
+local task = require "kavach.task"
+
+local M = {}
+
+local SIGKILL <const>, SIGTERM <const> = 9, 15
+local DRAIN_MS <const> = 250 -- for output after the end: a process outside the group may hold the pipe
+
+-- A program that is done sooner than this is not watched while it runs: its output waits in the
+-- pipes. That saves the host one wake-up of two, and most of its system calls.
+local WATCH_AFTER_MS <const> = 2
+
+local STDIO = { "pipe", "null", "inherit" }
+local START = {
+  env = { map = "string" }, cwd = "string",
+  stdin = { default = "null" }, stdout = { enum = STDIO, default = "pipe" },
+  stderr = { enum = { "pipe", "null", "inherit", "stdout" }, default = "pipe" },
+}
+local EXEC = {
+  env = START.env, cwd = START.cwd, stdin = {}, stdout = START.stdout, stderr = START.stderr,
+  max_output = { type = "integer", min = 0, default = 1024 * 1024 },
+  timeout_ms = { type = "number", min = 0, default = 30000 },
+  grace_ms = { type = "number", min = 0, default = 2000 },
+}
+
+---@class kavach.Process
+---@field stdin kavach.Stream?
+---@field stdout kavach.Stream?
+---@field stderr kavach.Stream?
+local Process = {}
+Process.__index = Process
+Process.__name = "kavach.Process"
+
+local function environment(map)
+  if not map then return nil end
+  local list = {}
+  for name, value in pairs(map) do
+    if name == "" or name:find "[=%z]" then
+      error(("env: %q is not the name of a variable"):format(name), 4)
+    end
+    list[#list + 1] = name .. "=" .. value
+  end
+  table.sort(list)
+  return list
+end
+
+local function check_argv(argv, what)
+  if type(argv) ~= "table" or #argv == 0 then
+    error(what .. ": a list of the program and its arguments is needed", 3)
+  end
+  for i, word in ipairs(argv) do
+    if type(word) ~= "string" then
+      error(("%s: argument %d is a %s, not a string"):format(what, i, type(word)), 3)
+    elseif word:find("\0", 1, true) then
+      error(("%s: argument %d has a NUL in it"):format(what, i), 3)
+    end
+  end
+end
+
+local function ended(self, how, a, b, c, d)
+  if how == "ended" then
+    self.ended:set {
+      exit_code = b > 0 and 128 + b or a, signal = b > 0 and b or nil,
+      cpu_ms = c // 1000, max_rss_kb = d,
+    }
+    return
+  end
+  local program, message = self.argv[1], b
+  if a == "chdir" then
+    message = ("%s: cannot enter the folder '%s': %s"):format(program, self.cwd, b)
+  else
+    message = ("%s: %s"):format(program, message)
+  end
+  self.ended:set(nil, err.new("exec_failed", message, { op = a, program = program, errno = c }))
+end
+
+local function start(argv, options)
+  local self = setmetatable({ argv = argv, cwd = options.cwd, ended = task.event() }, Process)
+  local stdin = options.stdin
+  local child, input, output, errors = core.spawn({
+    argv = argv, env = environment(options.env), cwd = options.cwd,
+    stdin = type(stdin) == "table" and stdin.raw or stdin,
+    stdout = options.stdout, stderr = options.stderr, tell_start = options.tell_start,
+  }, function(...) ended(self, ...) end)
+  if not child then return err.fail("exec_failed", input, { program = argv[1] }) end
+  self.child = child
+  self.stdin = input and stream.wrap(input, argv[1] .. ": standard input")
+  self.stdout = output and stream.wrap(output, argv[1] .. ": standard output")
+  self.stderr = errors and stream.wrap(errors, argv[1] .. ": standard error")
+  return self
+end
+
+--- Starts a program. What cannot be run shows when it is waited for.
+---
+--- Options: `env` (a map; nil: this process's), `cwd`, `stdin` ("null", "pipe", "inherit", or a
+--- stream), `stdout` and `stderr` ("pipe", "null", "inherit"; stderr also "stdout").
+---@param argv string[]
+---@param options table?
+---@return kavach.Process? process, kavach.Error? error
+function M.start(argv, options)
+  check_argv(argv, "process.start")
+  options = check.table(START, options or {}, "process.start", 2)
+  options.tell_start = true
+  return start(argv, options)
+end
+
+--- The process's number, or nil while it is not known.
+function Process:pid()
+  return self.child:pid()
+end
+
+---@param max integer?
+---@return string? bytes nil at the end
+function Process:read(max)
+  return self.stdout:read(max)
+end
+
+---@param bytes string
+function Process:write(bytes)
+  return self.stdin:write(bytes)
+end
+
+--- Sends a signal to its process group (default: SIGTERM).
+---@param signal integer?
+function Process:kill(signal)
+  self.child:signal(signal or SIGTERM)
+end
+
+--- Waits for its end: `{ exit_code, signal, cpu_ms, max_rss_kb }`, where the exit code of one that
+--- died of signal N is 128 + N; or nil and an error of kind `exec_failed` if it could not be run.
+function Process:wait()
+  return self.ended:wait()
+end
+
+--- Kills it if it runs, and closes its streams. May be called again.
+function Process:close()
+  self.child:forget()
+  for _, name in ipairs { "stdin", "stdout", "stderr" } do
+    if self[name] then self[name]:close() end
+  end
+  self.ended:set(nil, err.new("cancelled", self.argv[1] .. ": the process was closed"))
+end
+
+Process.__close = Process.close
+
+-- ---- exec ------------------------------------------------------------------------------------
+
+--- Reads an output to its end and keeps its first `max` bytes.
+local function collect(output)
+  local parts, room = {}, output.max
+  output.parts = parts
+  while true do
+    local bytes = output.stream:read()
+    if not bytes then return end
+    if #bytes > room then
+      output.truncated = true
+      bytes = bytes:sub(1, room)
+    end
+    room = room - #bytes
+    if #bytes > 0 then parts[#parts + 1] = bytes end
+  end
+end
+
+local function feed(process, bytes)
+  process.stdin:write(bytes) -- a program that does not read all of its input is not an error
+  process.stdin:close()
+end
+
+--- Waits for the end, at most so long; then SIGTERM, and SIGKILL when the grace is over.
+local function wait_or_end(process, timeout_ms, grace_ms)
+  if not timeout_ms or process.ended:is_set() then return process:wait() end
+  local timed_out = false
+  local hard <close> = core.timer(timeout_ms + grace_ms, function() process:kill(SIGKILL) end)
+  local soft <close> = core.timer(timeout_ms, function()
+    timed_out = true
+    process:kill(SIGTERM)
+  end)
+  local result, e = process:wait()
+  if result and timed_out then result.timed_out, result.exit_code = true, -1 end
+  return result, e
+end
+
+local function outputs(process, options)
+  local all = {}
+  for _, name in ipairs { "stdout", "stderr" } do
+    if process[name] then
+      all[#all + 1] = { name = name, stream = process[name], max = options.max_output }
+    end
+  end
+  return all
+end
+
+--- Collects all outputs, side by side. Returns a function that ends it.
+local function start_collecting(all)
+  local tasks = {}
+  for i, output in ipairs(all) do tasks[i] = task.spawn(collect, output) end
+  return function()
+    for _, reader in ipairs(tasks) do reader:cancel() end
+  end, tasks
+end
+
+--- Runs a started process to its end. `all` receives its output.
+local function run(process, options, all)
+  return task.scope(function()
+    local feeder = process.stdin and task.spawn(feed, process, options.stdin)
+    local started = core.now()
+    local stop, readers
+    if not process.ended:wait(WATCH_AFTER_MS) then stop, readers = start_collecting(all) end
+    local left = math.max(options.timeout_ms - (core.now() - started), 1)
+    local result, e = wait_or_end(process, options.timeout_ms > 0 and left, options.grace_ms)
+    if feeder then feeder:cancel() end
+    if not result then
+      if stop then stop() end
+      return nil, e
+    end
+    if not stop then stop, readers = start_collecting(all) end
+    local late <close> = core.timer(DRAIN_MS, stop)
+    for _, reader in ipairs(readers) do reader:await() end
+    return result
+  end)
+end
+
+--- Runs a program to its end and returns what it printed.
+---
+--- Options: those of `start`, but `stdin` is bytes or a stream, and `max_output` (bytes of each stream that
+--- are kept, default 1 MiB: the rest is read and dropped), `timeout_ms` (default 30 000; 0: none),
+--- `grace_ms` (default 2 000) between SIGTERM and SIGKILL to its group after that.
+---
+--- The result: `{ exit_code, signal, timed_out, stdout, stderr, stdout_truncated, stderr_truncated,
+--- duration_ms, cpu_ms, max_rss_kb }`; exit_code is -1 where it timed out, 128 + N for signal N.
+---@param argv string[]
+---@param options table?
+---@return table? result, kavach.Error? error
+function M.exec(argv, options)
+  check_argv(argv, "process.exec")
+  options = check.table(EXEC, options or {}, "process.exec", 2)
+  local input = options.stdin
+  local bytes = type(input) == "string"
+  local started = core.hrtime()
+  local process <close>, e = start(argv, {
+    env = options.env, cwd = options.cwd, stdin = bytes and "pipe" or input or "null",
+    stdout = options.stdout, stderr = options.stderr,
+  })
+  if not process then return nil, e end
+  local all = outputs(process, options)
+  local result
+  result, e = run(process, options, all)
+  if not result then return nil, e end
+  result.timed_out = result.timed_out or false
+  for _, name in ipairs { "stdout", "stderr" } do
+    result[name], result[name .. "_truncated"] = "", false
+  end
+  for _, output in ipairs(all) do
+    result[output.name] = table.concat(output.parts or {})
+    result[output.name .. "_truncated"] = output.truncated or false
+  end
+  result.duration_ms = (core.hrtime() - started) // 1000000
+  return result
+end
+
+return M
