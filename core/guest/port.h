@@ -1,0 +1,74 @@
+/*
+ * The port: the agent's end of the wire, on a descriptor that does not block (a virtio-serial
+ * port, or a socket under test).
+ *
+ * Input is held until it is a whole frame, at most one of the largest. Output is a queue of bytes
+ * with at most one hole in it: a payload that never enters the agent's memory, since it is moved
+ * from a pipe straight to the port with splice(2). The queue's user keeps it from overflowing by
+ * asking kv_port_room() before it does what makes output.
+ */
+#ifndef KV_GUEST_PORT_H
+#define KV_GUEST_PORT_H
+
+#include "frame.h"
+
+#define KV_PORT_QUEUE (512u * 1024u)
+
+/* The driver copies at most this much in one write(): port_fops_write() in the kernel's
+ * drivers/char/virtio_console.c. More in one frame would be sent in two goes. */
+#define KV_PORT_WRITE (32u * 1024u)
+
+struct kv_port {
+  int fd;
+  enum kv_port_splicing { KV_SPLICE_UNKNOWN, KV_SPLICE_WORKS, KV_SPLICE_REFUSED } splicing;
+  bool blocked; /* the last write found no room: EPOLLOUT says when to go on */
+  bool closed;  /* the other end is gone, or the descriptor broke */
+  size_t in_begin, in_end;
+  size_t out_begin, out_end;
+  size_t ahead;       /* queued bytes that go before the hole */
+  size_t splice_left; /* bytes of the hole; 0: there is none */
+  int splice_fd;
+  uint8_t in[KV_WIRE_HEADER + KV_WIRE_MAX];
+  uint8_t out[KV_PORT_QUEUE];
+};
+
+/* Takes a descriptor and makes it non-blocking. 0, or a negative errno. */
+int kv_port_open(struct kv_port *port, int fd);
+
+/* Reads once. Gives back whether it may be worth reading again at once. Sets `closed` at the end.
+ * Invalidates the payloads that kv_port_next gave. */
+bool kv_port_receive(struct kv_port *port);
+
+/* The next whole frame: 1; 0 if there is none yet; -1 if the input breaks the wire's rules. */
+int kv_port_next(struct kv_port *port, struct kv_frame *frame);
+
+/* Takes the frame that kv_port_next gave last back: it will be the next again. */
+void kv_port_unget(struct kv_port *port, const struct kv_frame *frame);
+
+/* Bytes that the queue still takes. */
+size_t kv_port_room(const struct kv_port *port);
+size_t kv_port_queued(const struct kv_port *port);
+
+/* Queues a frame. false, and nothing is queued, if there is no room for it. */
+bool kv_port_send(struct kv_port *port, uint8_t type, uint32_t channel, const void *payload,
+                  size_t length);
+
+/* Room for a payload of up to `length` bytes, to be read into; kv_port_commit then queues it as a
+ * frame. NULL if there is none. */
+uint8_t *kv_port_reserve(struct kv_port *port, size_t length);
+void kv_port_commit(struct kv_port *port, uint8_t type, uint32_t channel, size_t length);
+
+/* Does the port's driver take splice(2)? Asked once, when it first matters. */
+bool kv_port_can_splice(struct kv_port *port);
+
+/* Queues a frame whose payload is the next `length` bytes of a pipe, which must hold them.
+ * false if a hole is there already or there is no room. */
+bool kv_port_splice(struct kv_port *port, uint8_t type, uint32_t channel, int pipe, size_t length);
+
+/* Does the hole still need bytes of this pipe? Then it must not be read or closed. */
+bool kv_port_uses(const struct kv_port *port, int pipe);
+
+/* Writes until all is written, or the port is blocked or closed. */
+void kv_port_flush(struct kv_port *port);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * Where the bytes of STDOUT and STDERR frames come from: a pipe, a terminal's master side or a
+ * file. One call sends at most one frame, so that streams take turns, and no more than the host
+ * gave credit for.
+ */
+#ifndef KV_GUEST_STREAM_H
+#define KV_GUEST_STREAM_H
+
+#include "port.h"
+
+enum kv_stream_source { KV_SOURCE_PIPE, KV_SOURCE_TERMINAL, KV_SOURCE_FILE };
+
+struct kv_stream {
+  int fd; /* -1: ended */
+  enum kv_stream_source source;
+  uint8_t type; /* of its frames */
+  bool ready;   /* worth a read: the descriptor reports edges, so this stays until it is empty */
+  bool hung_up; /* no writer is left: read to the end */
+  bool bulk;    /* it fills its pipe faster than we empty it */
+  int error;    /* errno of a read that failed */
+  uint64_t credit; /* bytes */
+  uint64_t sent;   /* bytes */
+};
+
+void kv_stream_open(struct kv_stream *stream, int fd, enum kv_stream_source source, uint8_t type,
+                    uint32_t credit);
+
+/* Can it do anything now? */
+bool kv_stream_runnable(const struct kv_stream *stream);
+
+/* Sends one frame, or finds the stream empty, ended (then it closes) or without credit. Gives back
+ * the bytes that it sent. */
+size_t kv_stream_pump(struct kv_stream *stream, struct kv_port *port, uint32_t channel);
+
+/* Without credit: is there nothing more to come? Then it closes, as reading would have shown. */
+void kv_stream_look(struct kv_stream *stream);
+
+void kv_stream_close(struct kv_stream *stream);
+
+#endif

@@ -1,0 +1,83 @@
+/*
+ * The wire between the host and the agent: frames over one virtio-serial port.
+ *
+ * A frame is a 12-byte header and a payload; every integer is little-endian.
+ *
+ *   offset  size  field
+ *        0     4  length    bytes of payload
+ *        4     4  channel   0: the connection; else a number that the host chose for one request
+ *        8     1  type      enum kv_wire_type
+ *        9     3  zero
+ *
+ * The host opens with HELLO and may send requests right behind it, without waiting: the agent
+ * answers WELCOME first. Requests on different channels run side by side. A channel starts with
+ * EXEC, PUT, GET or MOUNT, and ends with the agent's EXIT, DONE or FAILED: the last frame on it.
+ * Frames for a channel that has ended are dropped (they crossed with its end).
+ *
+ * Flow control is by credit, for each stream of a channel apart: a sender sends at most as many
+ * payload bytes of a stream as it was given. EXEC and GET carry the host's first credits for what
+ * it receives; the agent gives KV_WIRE_STDIN_WINDOW for STDIN at the start of EXEC and PUT without
+ * saying so. CREDIT adds to a stream's credit. So neither end ever holds more than a window.
+ *
+ * A frame that breaks these rules (too long, a type or an encoding not known, credit overrun)
+ * cannot be recovered from: the agent ends every command, sends FAILED on channel 0, and powers
+ * off. It never crashes on it.
+ */
+#ifndef KV_GUEST_WIRE_H
+#define KV_GUEST_WIRE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define KV_WIRE_VERSION 1u
+#define KV_WIRE_PORT "org.kavach.agent"
+#define KV_WIRE_HEADER 12u
+#define KV_WIRE_MAX (1024u * 1024u)       /* payload of any frame */
+#define KV_WIRE_DATA_MAX (64u * 1024u)    /* payload of STDIN, STDOUT, STDERR */
+#define KV_WIRE_STDIN_WINDOW (128u * 1024u)
+
+enum kv_wire_type {
+  /* host to agent */
+  KV_WIRE_HELLO = 1,    /* u32 version */
+  KV_WIRE_EXEC = 2,     /* see below */
+  KV_WIRE_STDIN = 3,    /* bytes for EXEC's standard input or PUT's file; empty: end of file */
+  KV_WIRE_CREDIT = 4,   /* u32 stream (1 stdout, 2 stderr), u32 bytes; both directions (0 stdin) */
+  KV_WIRE_SIGNAL = 5,   /* u32 signal number, to the command's process group */
+  KV_WIRE_RESIZE = 6,   /* u16 rows, u16 columns of a pty */
+  KV_WIRE_KILL = 7,     /* SIGKILL to all that the command started; EXIT follows */
+  KV_WIRE_PUT = 8,      /* u32 mode, string path; the bytes come as STDIN; DONE or FAILED */
+  KV_WIRE_GET = 9,      /* u32 credit, string path; STDOUT frames, then DONE or FAILED */
+  KV_WIRE_MOUNT = 10,   /* u32 flags (1: read-only), string tag, string target; 9p over virtio */
+  KV_WIRE_PING = 11,    /* any payload up to 64 bytes; PONG echoes it */
+  KV_WIRE_POWEROFF = 12,/* sync, kill all, power off */
+
+  /* agent to host */
+  KV_WIRE_WELCOME = 64, /* u32 version, u32 zero, string kernel release, string agent version */
+  KV_WIRE_STARTED = 65, /* u32 pid */
+  KV_WIRE_STDOUT = 66,  /* bytes, never empty */
+  KV_WIRE_STDERR = 67,  /* bytes, never empty */
+  KV_WIRE_EXIT = 68,    /* struct kv_wire_exit: after the last byte of stdout and stderr */
+  KV_WIRE_FAILED = 69,  /* u32 errno, string what: the request could not be done */
+  KV_WIRE_DONE = 70,    /* u32 mode, u64 bytes: PUT, GET or MOUNT is finished */
+  KV_WIRE_PONG = 71
+};
+
+/*
+ * EXEC's payload. A string is its bytes and a NUL.
+ *
+ *   u32 flags, u32 stdout credit, u32 stderr credit, u16 rows, u16 columns, u32 argc, u32 envc,
+ *   string working directory (empty: /), string user (empty: root; "name", "uid", either with
+ *   ":group"), argc strings (argc > 0), envc strings "NAME=value"
+ *
+ * With KV_WIRE_SHELL argc is 1 and the command runs as /bin/sh -c ARG. With KV_WIRE_PTY standard
+ * input, output and error are one terminal of that size, and all output comes as STDOUT.
+ * Without KV_WIRE_WANT_STDIN standard input is /dev/null.
+ * FAILED's errno is execve's for a program that cannot be run: ENOENT, EACCES, ENOEXEC, E2BIG.
+ */
+enum kv_wire_exec_flag { KV_WIRE_SHELL = 1, KV_WIRE_WANT_STDIN = 2, KV_WIRE_PTY = 4 };
+
+/* EXIT's payload, 32 bytes: u32 code (of a normal exit), u32 signal (0: none), u32 flags,
+ * u32 zero, u64 cpu microseconds of all it started, u64 peak resident KiB of its largest process */
+enum kv_wire_exit_flag { KV_WIRE_OOM_KILLED = 1 };
+
+#endif
