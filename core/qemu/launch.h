@@ -1,0 +1,53 @@
+/*
+ * QEMU's command line: configuration in, argument vector out. Pure: looks at no file and no
+ * environment, so what --dry-run shows is what runs.
+ *
+ * QEMU runs in the sandbox's private directory and connects to sockets there that the host
+ * listens on. Nothing of a command, its environment or its secrets is ever part of this.
+ */
+#ifndef KV_QEMU_LAUNCH_H
+#define KV_QEMU_LAUNCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "qemu/argv.h"
+
+typedef enum kv_backend { KV_BACKEND_TCG, KV_BACKEND_KVM, KV_BACKEND_SEV_SNP } kv_backend;
+
+/* A folder of the host that the guest can mount (9p over virtio). */
+typedef struct kv_share {
+  const char *tag;  /* what the guest mounts it by: 1 to 31 of A-Z a-z 0-9 . _ - */
+  const char *path; /* absolute, or relative to the private directory */
+  bool readonly;
+  bool remap; /* tells apart the files of several file systems below the path */
+} kv_share;
+
+typedef struct kv_launch {
+  kv_backend backend;
+  const char *qemu;         /* argv[0] */
+  double cpus;              /* above 0; a fraction is rounded up here and enforced in the guest */
+  uint64_t memory_mb;       /* MiB, above 0 */
+  const char *kernel;       /* path */
+  const char *initrd;       /* path; NULL: none */
+  const char *append;       /* added to the profile's kernel command line; NULL: nothing */
+  const char *agent_socket; /* unix socket that the agent's port is connected to; NULL: no port */
+  const char *qmp_socket;   /* unix socket for QMP; NULL: no monitor */
+  bool console;             /* the guest's console on QEMU's standard output */
+  bool steady_tsc;          /* the host's time stamp counter can be the guest's clock under TCG */
+  const kv_share *shares;
+  size_t share_count;
+} kv_launch;
+
+enum { KV_LAUNCH_CPUS_MAX = 255, KV_LAUNCH_MEMORY_MB_MAX = 16 * 1024 * 1024 };
+
+/* "tcg", "kvm" or "sev-snp". Returns 0 or -1. */
+int kv_backend_parse(const char *name, kv_backend *backend, kv_error *error);
+
+/* Builds *argv, which the caller frees. Returns 0, or -1 and *error (`invalid_argument` naming the
+ * field; `backend_unavailable` for sev-snp). */
+int kv_launch_argv(const kv_launch *launch, kv_argv *argv, kv_error *error);
+
+#endif

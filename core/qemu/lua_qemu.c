@@ -1,0 +1,202 @@
+#include "qemu/lua_qemu.h"
+
+#include <lauxlib.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "qemu/cpu.h"
+#include "qemu/find.h"
+#include "qemu/launch.h"
+
+static int push_failure(lua_State *L, const kv_error *error) {
+  lua_pushnil(L);
+  lua_pushstring(L, error->message);
+  lua_pushstring(L, error->kind);
+  return 3;
+}
+
+/* ---- reading the configuration. Strings stay owned by its table, which stays on the stack. -----
+ */
+
+/* A key that is not known is a mistake, never ignored. The table is at `index`. */
+static void check_keys(lua_State *L, int index, const char *const known[]) {
+  lua_pushnil(L);
+  while (lua_next(L, index)) {
+    lua_pop(L, 1);
+    const char *key = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "[not a name]";
+    size_t i = 0;
+    while (known[i] && strcmp(known[i], key) != 0) i++;
+    if (!known[i]) luaL_error(L, "qemu_argv: unknown key '%s'", key);
+  }
+}
+
+/* The string at `key`, or NULL if there is none. One with a NUL would be cut without a word. */
+static const char *string_field(lua_State *L, int index, const char *key) {
+  const char *value = NULL;
+  int type = lua_getfield(L, index, key);
+  if (type == LUA_TSTRING) {
+    size_t length;
+    value = lua_tolstring(L, -1, &length);
+    if (strlen(value) != length) luaL_error(L, "qemu_argv: %s has a NUL in it", key);
+  } else if (type != LUA_TNIL) {
+    luaL_error(L, "qemu_argv: %s must be a string", key);
+  }
+  lua_pop(L, 1);
+  return value;
+}
+
+static const char *required_field(lua_State *L, int index, const char *key) {
+  const char *value = string_field(L, index, key);
+  if (!value) luaL_error(L, "qemu_argv: %s is missing", key);
+  return value;
+}
+
+static bool boolean_field(lua_State *L, int index, const char *key) {
+  int type = lua_getfield(L, index, key);
+  if (type != LUA_TBOOLEAN && type != LUA_TNIL)
+    luaL_error(L, "qemu_argv: %s must be a boolean", key);
+  bool value = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return value;
+}
+
+/* Without the key, what this machine has. */
+static bool steady_tsc_field(lua_State *L, int index) {
+  bool given = lua_getfield(L, index, "steady_tsc") != LUA_TNIL;
+  lua_pop(L, 1);
+  return given ? boolean_field(L, index, "steady_tsc") : kv_cpu_has_steady_tsc();
+}
+
+static double number_field(lua_State *L, int index, const char *key) {
+  if (lua_getfield(L, index, key) != LUA_TNUMBER)
+    luaL_error(L, "qemu_argv: %s must be a number", key);
+  double value = lua_tonumber(L, -1);
+  lua_pop(L, 1);
+  return value;
+}
+
+static uint64_t size_field(lua_State *L, int index, const char *key) {
+  int whole = 0;
+  lua_getfield(L, index, key);
+  lua_Integer value = lua_type(L, -1) == LUA_TNUMBER ? lua_tointegerx(L, -1, &whole) : 0;
+  if (!whole || value < 0) luaL_error(L, "qemu_argv: %s must be an integer, 0 or more", key);
+  lua_pop(L, 1);
+  return (uint64_t)value;
+}
+
+static kv_share read_share(lua_State *L, int index) {
+  static const char *const KEYS[] = {"tag", "path", "readonly", "remap", NULL};
+  luaL_checktype(L, index, LUA_TTABLE);
+  check_keys(L, index, KEYS);
+  return (kv_share){.tag = required_field(L, index, "tag"),
+                    .path = required_field(L, index, "path"),
+                    .readonly = boolean_field(L, index, "readonly"),
+                    .remap = boolean_field(L, index, "remap")};
+}
+
+/* Leaves a value on the stack that owns the shares. */
+static void read_shares(lua_State *L, int index, kv_launch *launch) {
+  int type = lua_getfield(L, index, "shares");
+  if (type == LUA_TNIL) return;
+  if (type != LUA_TTABLE) luaL_error(L, "qemu_argv: shares must be a list");
+  int list = lua_gettop(L);
+  size_t count = lua_rawlen(L, list);
+  kv_share *shares = lua_newuserdatauv(L, (count ? count : 1) * sizeof *shares, 0);
+  for (size_t i = 0; i < count; i++) {
+    lua_rawgeti(L, list, (lua_Integer)i + 1);
+    shares[i] = read_share(L, lua_gettop(L));
+    lua_pop(L, 1);
+  }
+  launch->shares = shares;
+  launch->share_count = count;
+}
+
+static void read_launch(lua_State *L, int index, kv_launch *launch) {
+  static const char *const KEYS[] = {
+      "backend", "qemu",         "cpus",       "memory_mb", "kernel",     "initrd", "append",
+      "shares",  "agent_socket", "qmp_socket", "console",   "steady_tsc", NULL};
+  check_keys(L, index, KEYS);
+  launch->qemu = required_field(L, index, "qemu");
+  launch->cpus = number_field(L, index, "cpus");
+  launch->memory_mb = size_field(L, index, "memory_mb");
+  launch->kernel = required_field(L, index, "kernel");
+  launch->initrd = string_field(L, index, "initrd");
+  launch->append = string_field(L, index, "append");
+  launch->agent_socket = string_field(L, index, "agent_socket");
+  launch->qmp_socket = string_field(L, index, "qmp_socket");
+  launch->console = boolean_field(L, index, "console");
+  launch->steady_tsc = steady_tsc_field(L, index);
+  read_shares(L, index, launch);
+}
+
+/* ---- the functions -----------------------------------------------------------------------------
+ */
+
+static void push_argv(lua_State *L, const kv_argv *argv) {
+  lua_createtable(L, (int)argv->count, 0);
+  for (size_t i = 0; i < argv->count; i++) {
+    lua_pushstring(L, argv->items[i]);
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
+  }
+}
+
+static int free_argv(lua_State *L) {
+  kv_argv_free(lua_touserdata(L, 1));
+  return 0;
+}
+
+/* An argv that Lua frees, should pushing its words run out of memory. */
+static kv_argv *new_argv(lua_State *L) {
+  static const luaL_Reg METHODS[] = {{"__gc", free_argv}, {NULL, NULL}};
+  kv_argv *argv = lua_newuserdatauv(L, sizeof *argv, 0);
+  *argv = (kv_argv){0};
+  if (luaL_newmetatable(L, "kavach.qemu.argv")) luaL_setfuncs(L, METHODS, 0);
+  lua_setmetatable(L, -2);
+  return argv;
+}
+
+/* qemu_argv{backend=, qemu=, cpus=, memory_mb=, kernel=, initrd=, append=, agent_socket=,
+ * qmp_socket=, console=, steady_tsc=, shares={{tag=, path=, readonly=, remap=}…}}: fields as in
+ * kv_launch; steady_tsc is by default what this machine has.
+ * Returns the list of words, or nil, a message and a kind. */
+static int qemu_argv(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  kv_launch launch = {0};
+  kv_error error;
+  const char *backend = required_field(L, 1, "backend");
+  if (kv_backend_parse(backend, &launch.backend, &error) < 0) return push_failure(L, &error);
+  read_launch(L, 1, &launch);
+  kv_argv *argv = new_argv(L);
+  if (kv_launch_argv(&launch, argv, &error) < 0) return push_failure(L, &error);
+  push_argv(L, argv);
+  kv_argv_free(argv);
+  return 1;
+}
+
+/* qemu_find([wanted]): the path, or nil, a message and a kind. `wanted` defaults to KAVACH_QEMU. */
+static int qemu_find(lua_State *L) {
+  const char *wanted = luaL_optstring(L, 1, NULL);
+  const char *from_environment = getenv("KAVACH_QEMU");
+  if (!wanted && from_environment && *from_environment) wanted = from_environment;
+  kv_error error;
+  char *path = kv_qemu_find(wanted, getenv("PATH"), &error);
+  if (!path) return push_failure(L, &error);
+  lua_pushstring(L, path);
+  free(path);
+  return 1;
+}
+
+static int cpu_has_virt(lua_State *L) {
+  lua_pushboolean(L, kv_cpu_has_virt());
+  return 1;
+}
+
+void kv_lua_qemu(lua_State *L) {
+  static const luaL_Reg FUNCTIONS[] = {{"qemu_argv", qemu_argv},
+                                       {"qemu_find", qemu_find},
+                                       {"cpu_has_virt", cpu_has_virt},
+                                       {NULL, NULL}};
+  luaL_setfuncs(L, FUNCTIONS, 0);
+}

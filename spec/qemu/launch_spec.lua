@@ -1,0 +1,201 @@
+local core = require "kavach.core"
+
+local function config(changes)
+  local c = {
+    backend = "tcg", qemu = "/usr/bin/qemu-system-x86_64", cpus = 2, memory_mb = 512,
+    kernel = "/k/vmlinux", initrd = "/k/initramfs.cpio", agent_socket = "agent.sock",
+    qmp_socket = "qmp.sock", console = true,
+  }
+  for key, value in pairs(changes or {}) do c[key] = value end
+  return c
+end
+
+local function argv(changes)
+  return assert(core.qemu_argv(config(changes)))
+end
+
+--- All values of an option, in order.
+local function values(words, option)
+  local found = {}
+  for i, word in ipairs(words) do
+    if word == option then found[#found + 1] = words[i + 1] end
+  end
+  return found
+end
+
+local function value(words, option)
+  local found = values(words, option)
+  assert.equal(1, #found, option)
+  return found[1]
+end
+
+local function has(words, wanted)
+  for _, word in ipairs(words) do
+    if word == wanted then return true end
+  end
+  return false
+end
+
+local function refused(changes)
+  local words, message, kind = core.qemu_argv(config(changes))
+  assert.is_nil(words)
+  return message, kind
+end
+
+describe("QEMU's command line", function()
+  it("starts with the program and has the limits asked for", function()
+    local words = argv { cpus = 3, memory_mb = 300 }
+    assert.equal("/usr/bin/qemu-system-x86_64", words[1])
+    assert.equal("3", value(words, "-smp"))
+    assert.equal("300M", value(words, "-m"))
+    assert.equal("/k/vmlinux", value(words, "-kernel"))
+    assert.equal("/k/initramfs.cpio", value(words, "-initrd"))
+  end)
+
+  it("rounds a fraction of a processor up", function()
+    assert.equal("1", value(argv { cpus = 0.25 }, "-smp"))
+    assert.equal("2", value(argv { cpus = 1.01 }, "-smp"))
+    assert.equal("2", value(argv { cpus = 2.0 }, "-smp"))
+  end)
+
+  it("is confined: no defaults, no user configuration, QEMU's seccomp filter", function()
+    local words = argv()
+    for _, word in ipairs { "-nodefaults", "-no-user-config", "-no-reboot" } do
+      assert.is_true(has(words, word), word)
+    end
+    assert.equal("none", value(words, "-display"))
+    assert.equal("on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+      value(words, "-sandbox"))
+  end)
+
+  it("connects to the host's sockets for QMP and the agent", function()
+    local words = argv()
+    assert.same({ "stdio,id=console,signal=off", "socket,id=qmp,path=qmp.sock,server=off",
+      "socket,id=agent,path=agent.sock,server=off" }, values(words, "-chardev"))
+    assert.equal("chardev=qmp,mode=control", value(words, "-mon"))
+    assert.equal("chardev:console", value(words, "-serial"))
+    assert.same({ "virtio-serial-pci", "virtserialport,chardev=agent,name=org.kavach.agent" },
+      values(words, "-device"))
+  end)
+
+  it("leaves out what is not asked for", function()
+    local words = assert(core.qemu_argv { backend = "tcg", qemu = "q", cpus = 1, memory_mb = 64,
+      kernel = "k" })
+    for _, option in ipairs { "-initrd", "-chardev", "-mon", "-serial", "-device", "-virtfs",
+      "-netdev", "-nic" } do
+      assert.is_false(has(words, option), option)
+    end
+  end)
+
+  it("has the accelerator of the backend, and mitigations off only under tcg", function()
+    assert.equal("tcg", value(argv(), "-accel"))
+    assert.matches("mitigations=off", value(argv(), "-append"))
+    assert.equal("kvm", value(argv { backend = "kvm" }, "-accel"))
+    assert.equal("host", value(argv { backend = "kvm" }, "-cpu"))
+    assert.not_matches("mitigations", value(argv { backend = "kvm" }, "-append"))
+  end)
+
+  it("adds to the kernel's command line", function()
+    local plain = value(argv(), "-append")
+    assert.equal(plain .. " kavach.x=1", value(argv { append = "kavach.x=1" }, "-append"))
+    assert.equal(plain, value(argv { append = "" }, "-append"))
+  end)
+
+  it("trusts the time stamp counter only where it is steady, and only under tcg", function()
+    assert.matches(" tsc=reliable", value(argv { steady_tsc = true }, "-append"))
+    assert.not_matches("tsc=", value(argv { steady_tsc = false }, "-append"))
+    assert.not_matches("tsc=", value(argv { steady_tsc = true, backend = "kvm" }, "-append"))
+  end)
+
+  it("gives the task share exactly as it always was", function()
+    assert.same({ "local,path=/p/d,mount_tag=task,security_model=none,readonly=on" },
+      values(argv { shares = { { tag = "task", path = "/p/d", readonly = true } } }, "-virtfs"))
+  end)
+
+  it("has a share for each mount", function()
+    assert.same({ "local,path=a,mount_tag=m0,security_model=none,readonly=on,multidevs=remap",
+      "local,path=b,mount_tag=m1,security_model=none" },
+      values(argv { shares = { { tag = "m0", path = "a", readonly = true, remap = true },
+        { tag = "m1", path = "b" } } }, "-virtfs"))
+  end)
+
+  it("lets no comma of a path become an option", function()
+    local words = argv {
+      shares = { { tag = "m", path = "/a,security_model=mapped,,x", readonly = true } },
+      agent_socket = ",a,", qmp_socket = "q,server=on",
+    }
+    assert.equal("local,path=/a,,security_model=mapped,,,,x,mount_tag=m,security_model=none,"
+      .. "readonly=on", value(words, "-virtfs"))
+    assert.equal("socket,id=qmp,path=q,,server=on,server=off", values(words, "-chardev")[2])
+    assert.equal("socket,id=agent,path=,,a,,,server=off", values(words, "-chardev")[3])
+  end)
+
+  it("takes plain words as they are, commas and all", function()
+    local words = argv { kernel = "/a,b", initrd = "/c,d", qemu = "/e,f" }
+    assert.equal("/a,b", value(words, "-kernel"))
+    assert.equal("/c,d", value(words, "-initrd"))
+    assert.equal("/e,f", words[1])
+  end)
+
+  it("keeps long paths whole", function()
+    local long = "/" .. ("x"):rep(100000)
+    assert.equal(long, value(argv { kernel = long }, "-kernel"))
+  end)
+end)
+
+describe("what QEMU's command line refuses", function()
+  for name, case in pairs {
+    ["no processor"] = { { cpus = 0 }, "cpus must be above 0" },
+    ["fewer than none"] = { { cpus = -1 }, "cpus must be above 0" },
+    ["NaN processors"] = { { cpus = 0 / 0 }, "cpus must be above 0" },
+    ["too many processors"] = { { cpus = 256 }, "at most 255" },
+    ["infinitely many"] = { { cpus = math.huge }, "at most 255" },
+    ["no memory"] = { { memory_mb = 0 }, "memory_mb must be at least 1" },
+    ["all memory there is"] = { { memory_mb = math.maxinteger }, "at most 16777216" },
+    ["an unknown backend"] = { { backend = "xen" }, "unknown backend 'xen'" },
+    ["an empty kernel path"] = { { kernel = "" }, "kernel must be a path" },
+    ["a command line too long for Linux"] = { { append = ("x"):rep(2048) }, "kernel command line" },
+    ["an empty tag"] = { { shares = { { tag = "", path = "/" } } }, "tag of a share" },
+    ["a tag too long for 9p"] = { { shares = { { tag = ("t"):rep(32), path = "/" } } }, "1 to 31" },
+    ["a tag with a comma"] = { { shares = { { tag = "a,b", path = "/" } } }, "tag of a share" },
+    ["an empty path"] = { { shares = { { tag = "a", path = "" } } }, "empty path" },
+    ["a tag twice"] = { { shares = { { tag = "a", path = "/" }, { tag = "a", path = "/b" } } },
+      "two shares have the tag 'a'" },
+  } do
+    it("refuses " .. name, function()
+      local message, kind = refused(case[1])
+      assert.matches(case[2], message)
+      assert.equal("invalid_argument", kind)
+    end)
+  end
+
+  it("takes a command line up to Linux's 2047 bytes", function()
+    local room = 2047 - #value(argv { append = "x" }, "-append") + 1
+    assert.equal(2047, #value(argv { append = ("x"):rep(room) }, "-append"))
+    refused { append = ("x"):rep(room + 1) }
+  end)
+
+  it("has no sev-snp yet, and says so", function()
+    local message, kind = refused { backend = "sev-snp" }
+    assert.matches("sev%-snp", message)
+    assert.equal("backend_unavailable", kind)
+  end)
+
+  for name, case in pairs {
+    ["an unknown key"] = { { kernal = "x" }, "unknown key 'kernal'" },
+    ["an unknown key of a share"] = { { shares = { { tag = "a", path = "/", read_only = true } } },
+      "unknown key 'read_only'" },
+    ["a number for a path"] = { { kernel = 7 }, "kernel must be a string" },
+    ["a path with a NUL"] = { { kernel = "/a\0b" }, "kernel has a NUL" },
+    ["a fraction of a MiB"] = { { memory_mb = 0.5 }, "memory_mb must be an integer" },
+    ["negative memory"] = { { memory_mb = -1 }, "memory_mb must be an integer" },
+    ["a string for a number"] = { { cpus = "2" }, "cpus must be a number" },
+    ["a string for a boolean"] = { { console = "yes" }, "console must be a boolean" },
+    ["a share that is no table"] = { { shares = { 7 } }, "table expected" },
+    ["shares that are no list"] = { { shares = "x" }, "shares must be a list" },
+  } do
+    it("raises for " .. name, function()
+      assert.error_matches(function() core.qemu_argv(config(case[1])) end, case[2])
+    end)
+  end
+end)
