@@ -31,6 +31,9 @@ local EXEC = {
   grace_ms = { type = "number", min = 0, default = 2000 },
 }
 
+local DEFAULTS <const> = check.table(EXEC, {}, "process.exec")
+local OUTPUTS <const> = { "stdout", "stderr" }
+
 ---@class kavach.Process
 ---@field stdin kavach.Stream?
 ---@field stdout kavach.Stream?
@@ -92,9 +95,9 @@ local function start(argv, options)
   }, function(...) ended(self, ...) end)
   if not child then return err.fail("exec_failed", input, { program = argv[1] }) end
   self.child = child
-  self.stdin = input and stream.wrap(input, argv[1] .. ": standard input")
-  self.stdout = output and stream.wrap(output, argv[1] .. ": standard output")
-  self.stderr = errors and stream.wrap(errors, argv[1] .. ": standard error")
+  self.stdin = input and stream.wrap(input, argv[1], "standard input")
+  self.stdout = output and stream.wrap(output, argv[1], "standard output")
+  self.stderr = errors and stream.wrap(errors, argv[1], "standard error")
   return self
 end
 
@@ -153,19 +156,22 @@ Process.__close = Process.close
 
 -- ---- exec ------------------------------------------------------------------------------------
 
---- Reads an output to its end and keeps its first `max` bytes.
+--- Keeps what fits of an output's first `max` bytes.
+local function keep(output, bytes)
+  if #bytes > output.room then
+    output.truncated = true
+    bytes = bytes:sub(1, output.room)
+  end
+  if bytes == "" then return end
+  output.room = output.room - #bytes
+  output.parts[#output.parts + 1] = bytes
+end
+
 local function collect(output)
-  local parts, room = {}, output.max
-  output.parts = parts
   while true do
     local bytes = output.stream:read()
     if not bytes then return end
-    if #bytes > room then
-      output.truncated = true
-      bytes = bytes:sub(1, room)
-    end
-    room = room - #bytes
-    if #bytes > 0 then parts[#parts + 1] = bytes end
+    keep(output, bytes)
   end
 end
 
@@ -188,44 +194,51 @@ local function wait_or_end(process, timeout_ms, grace_ms)
   return result, e
 end
 
-local function outputs(process, options)
-  local all = {}
-  for _, name in ipairs { "stdout", "stderr" } do
-    if process[name] then
-      all[#all + 1] = { name = name, stream = process[name], max = options.max_output }
-    end
+--- Collects all outputs, side by side. Returns the tasks, and a function that ends them.
+local function start_collecting(outputs)
+  local readers = {}
+  for i, output in ipairs(outputs) do readers[i] = task.spawn(collect, output) end
+  return readers, function()
+    for _, reader in ipairs(readers) do reader:cancel() end
   end
-  return all
 end
 
---- Collects all outputs, side by side. Returns a function that ends it.
-local function start_collecting(all)
-  local tasks = {}
-  for i, output in ipairs(all) do tasks[i] = task.spawn(collect, output) end
-  return function()
-    for _, reader in ipairs(tasks) do reader:cancel() end
-  end, tasks
+--- Takes what is in the pipes of a process that has ended. False if one is still held open.
+local function collect_rest(outputs)
+  for _, output in ipairs(outputs) do
+    repeat
+      local bytes = output.stream.raw:try_read()
+      if not bytes then return bytes == nil end
+      keep(output, bytes)
+    until bytes == ""
+  end
+  return true
 end
 
---- Runs a started process to its end. `all` receives its output.
-local function run(process, options, all)
+--- Runs a started process that is worth watching, or has input to be fed, to its end.
+local function watch(process, options, outputs, started)
   return task.scope(function()
     local feeder = process.stdin and task.spawn(feed, process, options.stdin)
-    local started = core.now()
-    local stop, readers
-    if not process.ended:wait(WATCH_AFTER_MS) then stop, readers = start_collecting(all) end
-    local left = math.max(options.timeout_ms - (core.now() - started), 1)
-    local result, e = wait_or_end(process, options.timeout_ms > 0 and left, options.grace_ms)
+    local readers, stop = start_collecting(outputs)
+    local left = options.timeout_ms > 0 and math.max(options.timeout_ms - (core.now() - started), 1)
+    local result, e = wait_or_end(process, left, options.grace_ms)
     if feeder then feeder:cancel() end
     if not result then
-      if stop then stop() end
+      stop()
       return nil, e
     end
-    if not stop then stop, readers = start_collecting(all) end
     local late <close> = core.timer(DRAIN_MS, stop)
     for _, reader in ipairs(readers) do reader:await() end
     return result
   end)
+end
+
+local function run(process, options, outputs)
+  local started = core.now()
+  if process.stdin then return watch(process, options, outputs, started) end
+  local result, e = process.ended:wait(WATCH_AFTER_MS)
+  if e or (result and collect_rest(outputs)) then return result, e end
+  return watch(process, options, outputs, started)
 end
 
 --- Runs a program to its end and returns what it printed.
@@ -241,28 +254,32 @@ end
 ---@return table? result, kavach.Error? error
 function M.exec(argv, options)
   check_argv(argv, "process.exec")
-  options = check.table(EXEC, options or {}, "process.exec", 2)
+  options = options and check.table(EXEC, options, "process.exec", 2) or DEFAULTS
   local input = options.stdin
-  local bytes = type(input) == "string"
-  local started = core.hrtime()
+  local begun = core.hrtime()
   local process <close>, e = start(argv, {
-    env = options.env, cwd = options.cwd, stdin = bytes and "pipe" or input or "null",
+    env = options.env, cwd = options.cwd, stdin = type(input) == "string" and "pipe" or input or "null",
     stdout = options.stdout, stderr = options.stderr,
   })
   if not process then return nil, e end
-  local all = outputs(process, options)
+  local outputs = {}
+  for _, name in ipairs(OUTPUTS) do
+    if process[name] then
+      outputs[#outputs + 1] =
+        { name = name, stream = process[name], room = options.max_output, parts = {} }
+    end
+  end
   local result
-  result, e = run(process, options, all)
+  result, e = run(process, options, outputs)
   if not result then return nil, e end
   result.timed_out = result.timed_out or false
-  for _, name in ipairs { "stdout", "stderr" } do
-    result[name], result[name .. "_truncated"] = "", false
-  end
-  for _, output in ipairs(all) do
-    result[output.name] = table.concat(output.parts or {})
+  result.stdout, result.stdout_truncated = "", false
+  result.stderr, result.stderr_truncated = "", false
+  for _, output in ipairs(outputs) do
+    result[output.name] = table.concat(output.parts)
     result[output.name .. "_truncated"] = output.truncated or false
   end
-  result.duration_ms = (core.hrtime() - started) // 1000000
+  result.duration_ms = (core.hrtime() - begun) // 1000000
   return result
 end
 

@@ -15,10 +15,10 @@ local Stream = {}
 Stream.__index = Stream
 Stream.__name = "kavach.Stream"
 
---- Wraps a stream of kavach.core.
+--- Wraps a stream of kavach.core, called `name` in errors, or `name: part`.
 ---@return kavach.Stream
-function M.wrap(raw, name)
-  return setmetatable({ raw = raw, name = name or "stream", turns = 0 }, Stream)
+function M.wrap(raw, name, part)
+  return setmetatable({ raw = raw, name = name or "stream", part = part, turns = 0 }, Stream)
 end
 
 local function take_turn(stream)
@@ -46,7 +46,8 @@ local function wait_write(stream)
 end
 
 local function failed(stream, op, message)
-  return err.fail("io", ("%s: cannot %s: %s"):format(stream.name, op, message), { op = op })
+  local name = stream.part and stream.name .. ": " .. stream.part or stream.name
+  return err.fail("io", ("%s: cannot %s: %s"):format(name, op, message), { op = op })
 end
 
 --- Some bytes, up to `max` (default 65536): whatever is there. At the end nil, and nothing else.
