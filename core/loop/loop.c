@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "loop/supervise.h"
-
 static void stay_awake(uv_idle_t *idle) { (void)idle; }
 
 static void after_poll(uv_check_t *check) {
@@ -50,7 +48,7 @@ static void close_left_over(uv_handle_t *handle, void *arg) {
 }
 
 void kv_loop_close(kv_loop *loop) {
-  kv_supervisor_close(loop);
+  if (loop->end_processes) loop->end_processes(loop);
   uv_close((uv_handle_t *)&loop->busy, handle_closed);
   uv_close((uv_handle_t *)&loop->after, handle_closed);
   if (loop->foreign) return;

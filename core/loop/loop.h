@@ -24,15 +24,16 @@ struct kv_completion {
 
 typedef struct kv_loop {
   uv_loop_t *uv;
-  bool foreign;      /* an embedder's: it is the embedder who runs it */
-  bool running;      /* inside kv_loop_poll */
+  bool foreign;        /* an embedder's: it is the embedder who runs it */
+  bool running;        /* inside kv_loop_poll */
   kv_completion queue; /* head of a ring */
   kv_completion wake;  /* queued to have a dispatch without a cause of its own */
   char *helpers;       /* directory of the helper programs */
   /* A foreign loop's: called after its poll phase while completions wait. */
   void (*dispatch)(void *arg);
   void *dispatch_arg;
-  struct kv_supervisor *supervisor; /* NULL until the first process starts */
+  struct kv_supervisor *supervisor;            /* supervise.h; NULL until the first process */
+  void (*end_processes)(struct kv_loop *loop); /* set with it; called at the loop's end */
   uv_loop_t own;
   uv_idle_t busy; /* active while completions wait */
   uv_check_t after;

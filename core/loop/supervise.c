@@ -121,6 +121,13 @@ static void on_reply(uv_poll_t *poll, int status, int events) {
   }
 }
 
+/* Ends the supervisor, and with it all that it started; waits until they are gone. */
+static void end_processes(kv_loop *loop) {
+  if (!loop->supervisor) return;
+  shutdown(loop->supervisor->socket, SHUT_WR);
+  drop(loop->supervisor);
+}
+
 static kv_supervisor *supervisor_of(kv_loop *loop, kv_error *e) {
   if (loop->supervisor) return loop->supervisor;
   char path[4096];
@@ -148,6 +155,7 @@ static kv_supervisor *supervisor_of(kv_loop *loop, kv_error *e) {
   uv_poll_start(&s->poll, UV_READABLE, on_reply);
   uv_unref((uv_handle_t *)&s->poll);
   loop->supervisor = s;
+  loop->end_processes = end_processes;
   return s;
 }
 
@@ -301,10 +309,4 @@ void kv_supervisor_disown_directory(kv_loop *loop, const char *path) {
   if (!loop->supervisor) return;
   kv_sup_request head = {.type = KV_SUP_DISOWN_DIR, .body_size = (uint32_t)strlen(path) + 1};
   send_packet(loop->supervisor->socket, &head, path, NULL, 0);
-}
-
-void kv_supervisor_close(kv_loop *loop) {
-  if (!loop->supervisor) return;
-  shutdown(loop->supervisor->socket, SHUT_WR);
-  drop(loop->supervisor);
 }

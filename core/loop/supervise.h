@@ -48,7 +48,4 @@ void kv_child_forget(kv_child *c);
 int kv_supervisor_own_directory(kv_loop *loop, const char *path, kv_error *e);
 void kv_supervisor_disown_directory(kv_loop *loop, const char *path);
 
-/* Ends the supervisor, and with it all that it started; waits until they are gone. */
-void kv_supervisor_close(kv_loop *loop);
-
 #endif

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/tree.h"
+#include "loop/supervisor_start.h"
 
 typedef struct child {
   uint32_t id;
@@ -45,11 +46,6 @@ typedef struct request {
   size_t fd_count;
   char *body; /* body_size bytes and a NUL */
 } request;
-
-typedef struct command {
-  char *cwd, *path, **argv, **envp;
-  int stdio[3];
-} command;
 
 /* Grows an array to hold one more. Memory that runs out here leaves nothing to do but to end,
  * which the host sees and the children do not outlive. */
@@ -83,66 +79,22 @@ static void reply(supervisor *s, kv_sup_reply message) {
 
 /* ---- starting ---- */
 
-/* In the vfork child. Tries each directory of PATH as execvp would, but runs no shell for a file
- * that is not a program. Returns the errno that tells most. */
-static int exec_on_path(const command *c) {
-  if (strchr(c->argv[0], '/')) {
-    execve(c->argv[0], c->argv, c->envp);
-    return errno;
-  }
-  int told = ENOENT;
-  for (const char *dir = c->path; dir;) {
-    size_t length = strcspn(dir, ":");
-    char file[4096];
-    int n = snprintf(file, sizeof file, "%.*s%s%s", (int)length, dir, length ? "/" : "./", c->argv[0]);
-    /* a failed execve costs ten times what access does */
-    if (n > 0 && (size_t)n < sizeof file && access(file, F_OK) == 0) {
-      execve(file, c->argv, c->envp);
-      if (errno == EACCES) told = EACCES;
-      else if (errno != ENOENT && errno != ENOTDIR) return errno;
-    }
-    dir = dir[length] ? dir + length + 1 : NULL;
-  }
-  return told;
-}
-
-/* In the vfork child: shares the supervisor's memory, so it only fills *step and returns errno. */
-static int become(const supervisor *s, const command *c, volatile uint32_t *step) {
-  setsid();
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != s->self) _exit(127); /* the supervisor died before the line above */
-  for (int i = 0; i < 3; i++)
-    if (dup2(c->stdio[i], i) < 0) return errno;
-  *step = KV_SUP_STEP_CHDIR;
-  if (c->cwd[0] && chdir(c->cwd) < 0) return errno;
-  *step = KV_SUP_STEP_EXEC;
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, NULL);
-  return exec_on_path(c);
-}
-
-static void start(supervisor *s, uint32_t id, bool tell, const command *c) {
-  volatile int error = 0;
-  volatile uint32_t step = KV_SUP_STEP_START;
-  pid_t pid = vfork();
-  if (pid == 0) {
-    error = become(s, c, &step);
-    _exit(127);
-  }
-  if (pid < 0) error = errno;
-  if (error) {
-    if (pid > 0) waitpid(pid, NULL, 0);
-    reply(s, (kv_sup_reply){.type = KV_SUP_FAILED, .id = id, .code = error, .value = step});
+static void start(supervisor *s, const kv_sup_request *head, const kv_sup_command *c) {
+  uint32_t step;
+  int error;
+  pid_t pid = kv_supervisor_start(s->self, c, &step, &error);
+  if (pid < 0) {
+    reply(s, (kv_sup_reply){.type = KV_SUP_FAILED, .id = head->id, .code = error, .value = step});
     return;
   }
   s->children = room_for_one(s->children, s->child_count, &s->child_room, sizeof *s->children);
-  s->children[s->child_count++] = (child){id, pid};
-  if (tell) reply(s, (kv_sup_reply){.type = KV_SUP_STARTED, .id = id, .code = pid});
+  s->children[s->child_count++] = (child){head->id, pid};
+  if (head->flags & KV_SUP_TELL_START)
+    reply(s, (kv_sup_reply){.type = KV_SUP_STARTED, .id = head->id, .code = pid});
 }
 
 /* Points the strings of a SPAWN body into *c. False if there are not as many as the head says. */
-static bool parse_command(const request *r, command *c, char **pointers) {
+static bool parse_command(const request *r, kv_sup_command *c, char **pointers) {
   const uint32_t argc = r->head.argc, envc = r->head.envc;
   size_t wanted = 2 + (size_t)argc + envc, found = 0;
   char *p = r->body, *end = r->body + r->head.body_size;
@@ -162,7 +114,7 @@ static bool parse_command(const request *r, command *c, char **pointers) {
 }
 
 static void spawn(supervisor *s, const request *r) {
-  command c = {.stdio = {s->null, s->null, s->null}};
+  kv_sup_command c = {.stdio = {s->null, s->null, s->null}};
   size_t next = 0;
   for (int i = 0; i < 3; i++)
     if ((r->head.descriptors >> i & 1) && next < r->fd_count) c.stdio[i] = r->fds[next++];
@@ -170,7 +122,7 @@ static void spawn(supervisor *s, const request *r) {
   if ((size_t)r->head.argc + r->head.envc <= r->head.body_size)
     pointers = malloc(((size_t)r->head.argc + r->head.envc + 2) * sizeof *pointers);
   if (pointers && parse_command(r, &c, pointers))
-    start(s, r->head.id, r->head.flags & KV_SUP_TELL_START, &c);
+    start(s, &r->head, &c);
   else
     reply(s, (kv_sup_reply){.type = KV_SUP_FAILED, .id = r->head.id, .code = EINVAL});
   free(pointers);
