@@ -52,8 +52,13 @@ static kv_loop *open_loop(lua_State *L, uv_loop_t *foreign, kv_error *e) {
     lua_setfield(L, -2, "__gc");
   }
   lua_setmetatable(L, -2);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &loop_key);
   if (!*loop) return NULL;
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &loop_key);
+  if (lua_getfield(L, LUA_REGISTRYINDEX, KAVACH_INTERRUPT) == LUA_TLIGHTUSERDATA) {
+    (*loop)->interrupt = lua_touserdata(L, -1);
+    (*loop)->interrupt->loop = *loop;
+  }
+  lua_pop(L, 1);
   lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
   (*loop)->dispatch = dispatch;
   (*loop)->dispatch_arg = lua_tothread(L, -1);
@@ -71,6 +76,7 @@ KAVACH_API int luaopen_kavach_core(lua_State *L) {
   kv_lua_loop_functions(L, loop);
   kv_lua_stream_functions(L, loop);
   kv_lua_child_functions(L, loop);
+  kv_lua_work_functions(L, loop);
   kv_lua_system_functions(L, loop);
   kv_lua_qemu(L);
   lua_pushliteral(L, KAVACH_VERSION);

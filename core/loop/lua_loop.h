@@ -9,6 +9,9 @@
 
 #include "loop/loop.h"
 
+/* The registry's field for a program's kv_interrupt, if it has one. */
+#define KAVACH_INTERRUPT "kavach.interrupt"
+
 /* A completion that a Lua function waits for. */
 typedef struct kv_waiter {
   kv_completion completion;
@@ -35,6 +38,7 @@ int kv_lua_fail(lua_State *L, const kv_error *e);
 void kv_lua_loop_functions(lua_State *L, kv_loop *loop);
 void kv_lua_stream_functions(lua_State *L, kv_loop *loop);
 void kv_lua_child_functions(lua_State *L, kv_loop *loop);
+void kv_lua_work_functions(lua_State *L, kv_loop *loop);
 void kv_lua_system_functions(lua_State *L, kv_loop *loop);
 
 /* Pushes a stream userdata that owns fd; nil if it cannot. */
