@@ -43,18 +43,17 @@ uint64_t kv_now_ms(void) {
 
 struct kv_channel *kv_channel_find(struct kv_agent *agent, uint32_t id) {
   for (size_t i = 0; i < agent->active_count; i++)
-    if (agent->active[i]->id == id)
-      return agent->active[i];
+    if (agent->active[i]->id == id) return agent->active[i];
   return NULL;
 }
 
 struct kv_channel *kv_channel_take(struct kv_agent *agent, uint32_t id, enum kv_channel_kind kind) {
   for (size_t i = 0; i < KV_CHANNELS_MAX; i++) {
     struct kv_channel *channel = &agent->channels[i];
-    if (channel->id != 0)
-      continue;
+    if (channel->id != 0) continue;
     uint32_t generation = channel->generation + 1;
-    *channel = (struct kv_channel){.id = id, .generation = generation, .kind = kind, .terminal = -1};
+    *channel =
+        (struct kv_channel){.id = id, .generation = generation, .kind = kind, .terminal = -1};
     channel->out[0].fd = channel->out[1].fd = channel->in.fd = -1;
     agent->active[agent->active_count++] = channel;
     return channel;
@@ -66,10 +65,8 @@ void kv_channel_drop(struct kv_agent *agent, struct kv_channel *channel) {
   kv_stream_close(&channel->out[0]);
   kv_stream_close(&channel->out[1]);
   kv_sink_close(&channel->in);
-  if (channel->terminal >= 0)
-    close(channel->terminal);
-  if (channel->temporary != NULL)
-    unlink(channel->temporary);
+  if (channel->terminal >= 0) close(channel->terminal);
+  if (channel->temporary != NULL) unlink(channel->temporary);
   free(channel->temporary);
   free(channel->path);
   channel->id = 0;
@@ -80,11 +77,16 @@ void kv_channel_drop(struct kv_agent *agent, struct kv_channel *channel) {
     }
 }
 
+static struct epoll_event event_of(struct kv_agent *agent, struct kv_channel *channel,
+                                   enum kv_event_part part, uint32_t events) {
+  uint64_t index = (uint64_t)(channel - agent->channels);
+  return (struct epoll_event){.events = events | EPOLLET,
+                              .data.u64 = (uint64_t)channel->generation << 32 | index << 2 | part};
+}
+
 bool kv_channel_watch(struct kv_agent *agent, struct kv_channel *channel, int fd,
                       enum kv_event_part part, uint32_t events) {
-  uint64_t index = (uint64_t)(channel - agent->channels);
-  struct epoll_event event = {.events = events | EPOLLET,
-                              .data.u64 = (uint64_t)channel->generation << 32 | index << 2 | part};
+  struct epoll_event event = event_of(agent, channel, part, events);
   return epoll_ctl(agent->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
@@ -99,8 +101,7 @@ void kv_send_failed(struct kv_agent *agent, uint32_t channel, int error, const c
 
 static void reap(struct kv_agent *agent) {
   struct signalfd_siginfo seen[8];
-  while (read(agent->signals, seen, sizeof seen) == (ssize_t)sizeof seen)
-    continue;
+  while (read(agent->signals, seen, sizeof seen) == (ssize_t)sizeof seen) continue;
   int status;
   struct rusage usage;
   for (pid_t pid; (pid = wait4(-1, &status, WNOHANG, &usage)) > 0;) {
@@ -118,8 +119,7 @@ static void reap(struct kv_agent *agent) {
 
 static void channel_event(struct kv_agent *agent, const struct epoll_event *event) {
   struct kv_channel *channel = &agent->channels[(uint32_t)event->data.u64 >> 2];
-  if (channel->id == 0 || channel->generation != (uint32_t)(event->data.u64 >> 32))
-    return;
+  if (channel->id == 0 || channel->generation != (uint32_t)(event->data.u64 >> 32)) return;
   enum kv_event_part part = (enum kv_event_part)(event->data.u64 & 3);
   bool hung_up = (event->events & (EPOLLHUP | EPOLLERR)) != 0;
   if (part != KV_PART_IN && ((event->events & EPOLLIN) != 0 || hung_up)) {
@@ -140,18 +140,36 @@ static bool pump(struct kv_agent *agent) {
     struct kv_channel *channel = agent->active[(agent->turn + i) % count];
     for (int s = 0; s < 2; s++) {
       struct kv_stream *stream = &channel->out[s];
-      if (!kv_stream_runnable(stream))
-        continue;
+      if (!kv_stream_runnable(stream)) continue;
       if (kv_stream_pump(stream, &agent->port, channel->id) > 0 && channel->exited)
         channel->give_up_at = kv_now_ms() + KV_DRAIN_MS;
-      if (agent->port.splice_left > 0 || kv_port_queued(&agent->port) >= EARLY_FLUSH)
+      if (agent->port.hole.open || kv_port_queued(&agent->port) >= EARLY_FLUSH)
         kv_port_flush(&agent->port);
       more |= kv_stream_runnable(stream);
     }
-    if (agent->port.blocked)
-      agent->turn = (agent->turn + i + 1) % count;
+    if (agent->port.blocked) agent->turn = (agent->turn + i + 1) % count;
   }
   return more && !agent->port.blocked;
+}
+
+/* Switches the events of streams that turned hot or cold, and if the clock has struck, looks at
+ * the hot ones. Gives back whether there are any. */
+static bool look_at_hot(struct kv_agent *agent, bool struck) {
+  bool any = false;
+  for (size_t i = 0; i < agent->active_count; i++) {
+    struct kv_channel *channel = agent->active[i];
+    for (int s = 0; s < 2; s++) {
+      struct kv_stream *stream = &channel->out[s];
+      if (stream->hot && struck) kv_stream_tick(stream);
+      any |= stream->hot;
+      if (stream->fd < 0 || stream->hot == stream->silent) continue;
+      stream->silent = stream->hot;
+      struct epoll_event event =
+          event_of(agent, channel, s == 0 ? KV_PART_OUT : KV_PART_ERR, stream->hot ? 0 : EPOLLIN);
+      epoll_ctl(agent->epoll, EPOLL_CTL_MOD, stream->fd, &event);
+    }
+  }
+  return any;
 }
 
 /* Ends what is at its end, tells credit. Gives back whether a command's end is still to come. */
@@ -161,8 +179,7 @@ static bool settle(struct kv_agent *agent) {
     struct kv_channel *channel = agent->active[i];
     if (channel->in.waiting && !channel->in_watched && channel->kind == KV_CHANNEL_COMMAND &&
         channel->terminal < 0)
-      channel->in_watched =
-          kv_channel_watch(agent, channel, channel->in.fd, KV_PART_IN, EPOLLOUT);
+      channel->in_watched = kv_channel_watch(agent, channel, channel->in.fd, KV_PART_IN, EPOLLOUT);
     kv_channel_credit(agent, channel);
     ending |= channel->exited;
     if (channel->kind == KV_CHANNEL_COMMAND)
@@ -177,8 +194,7 @@ static bool settle(struct kv_agent *agent) {
 
 static void watch_port(struct kv_agent *agent) {
   uint32_t wanted = (agent->port.blocked ? EPOLLOUT : 0u) | (agent->stalled ? 0u : EPOLLIN);
-  if (wanted == agent->port_events)
-    return;
+  if (wanted == agent->port_events) return;
   struct epoll_event event = {.events = wanted, .data.u64 = EVENT_PORT};
   epoll_ctl(agent->epoll, EPOLL_CTL_MOD, agent->port.fd, &event);
   agent->port_events = wanted;
@@ -186,39 +202,44 @@ static void watch_port(struct kv_agent *agent) {
 
 static void receive(struct kv_agent *agent) {
   for (int i = 0; i < READS_A_TURN && !agent->stalled && !agent->finished; i++) {
-    if (!kv_port_receive(&agent->port))
-      return;
+    if (!kv_port_receive(&agent->port)) return;
     kv_serve(agent);
   }
 }
 
 static void port_event(struct kv_agent *agent, uint32_t events) {
-  if ((events & EPOLLOUT) != 0)
-    kv_port_flush(&agent->port);
+  if ((events & EPOLLOUT) != 0) kv_port_flush(&agent->port);
   if ((events & EPOLLIN) != 0)
     receive(agent);
   else if ((events & (EPOLLHUP | EPOLLERR)) != 0)
     agent->port.closed = true;
 }
 
+static void handle_events(struct kv_agent *agent, int timeout) {
+  struct epoll_event events[64];
+  int count = epoll_wait(agent->epoll, events, 64, timeout);
+  for (int i = 0; i < count; i++) {
+    if (events[i].data.u64 == EVENT_SIGNAL)
+      reap(agent);
+    else if (events[i].data.u64 == EVENT_PORT)
+      port_event(agent, events[i].events);
+    else
+      channel_event(agent, &events[i]);
+  }
+}
+
 static void run(struct kv_agent *agent) {
-  bool more = false;
+  bool more = false, hot = false;
+  uint64_t looked = 0;
   while (!agent->finished && !agent->port.closed) {
     bool ending = settle(agent);
     kv_port_flush(&agent->port);
     watch_port(agent);
-    struct epoll_event events[64];
-    int timeout = more ? 0 : ending ? TICK_MS : -1;
-    int count = epoll_wait(agent->epoll, events, 64, timeout);
-    for (int i = 0; i < count; i++) {
-      if (events[i].data.u64 == EVENT_SIGNAL)
-        reap(agent);
-      else if (events[i].data.u64 == EVENT_PORT)
-        port_event(agent, events[i].events);
-      else
-        channel_event(agent, &events[i]);
-    }
+    handle_events(agent, more ? 0 : hot ? KV_STREAM_HOT_MS : ending ? TICK_MS : -1);
     kv_serve(agent);
+    uint64_t now = hot ? kv_now_ms() : 0;
+    hot = look_at_hot(agent, now >= looked + KV_STREAM_HOT_MS);
+    looked = now >= looked + KV_STREAM_HOT_MS ? now : looked;
     more = pump(agent);
   }
 }
@@ -226,8 +247,7 @@ static void run(struct kv_agent *agent) {
 /* Everything that runs is killed, and what the host must still hear gets a second to reach it. */
 static void end(struct kv_agent *agent) {
   for (size_t i = 0; i < agent->active_count; i++)
-    if (agent->active[i]->kind == KV_CHANNEL_COMMAND)
-      kv_command_kill(agent->active[i]);
+    if (agent->active[i]->kind == KV_CHANNEL_COMMAND) kv_command_kill(agent->active[i]);
   uint64_t late = kv_now_ms() + KV_DRAIN_MS;
   kv_port_flush(&agent->port);
   while (agent->port.blocked && !agent->port.closed && kv_now_ms() < late) {
@@ -235,8 +255,8 @@ static void end(struct kv_agent *agent) {
     poll(&port, 1, TICK_MS);
     kv_port_flush(&agent->port);
   }
-  while (agent->active_count > 0)
-    kv_channel_drop(agent, agent->active[0]);
+  while (agent->active_count > 0) kv_channel_drop(agent, agent->active[0]);
+  kv_cgroups_close(&agent->cgroups);
 }
 
 static int listen_to(struct kv_agent *agent, int fd) {
@@ -249,8 +269,7 @@ static int listen_to(struct kv_agent *agent, int fd) {
   agent->signals = signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
   agent->epoll = epoll_create1(EPOLL_CLOEXEC);
   int failed = agent->signals < 0 || agent->epoll < 0 ? -errno : kv_port_open(&agent->port, fd);
-  if (failed != 0)
-    return failed;
+  if (failed != 0) return failed;
   struct epoll_event port = {.events = EPOLLIN, .data.u64 = EVENT_PORT};
   struct epoll_event signals = {.events = EPOLLIN, .data.u64 = EVENT_SIGNAL};
   agent->port_events = EPOLLIN;
@@ -267,13 +286,11 @@ static _Noreturn void serve_guest(struct kv_agent *agent) {
   kv_boot_modules("base");
   int fd = kv_boot_port(KV_WIRE_PORT);
   int failed = fd < 0 ? 0 : listen_to(agent, fd);
-  if (failed != 0)
-    dprintf(2, "kavach agent: the port: %s\n", strerror(-failed));
+  if (failed != 0) dprintf(2, "kavach agent: the port: %s\n", strerror(-failed));
   /* If it ended before SIGCHLD was ours to see, it is reaped here. */
   bool done = userland < 0 || waitpid(userland, NULL, WNOHANG) != 0;
   agent->userland = done ? 0 : userland;
-  if (done)
-    kv_cgroups_open(&agent->cgroups, KV_BOOT_CGROUPS);
+  if (done) kv_cgroups_open(&agent->cgroups, KV_BOOT_CGROUPS);
   if (fd >= 0 && failed == 0) {
     run(agent);
     end(agent);
@@ -282,8 +299,7 @@ static _Noreturn void serve_guest(struct kv_agent *agent) {
 }
 
 static int serve_socket(struct kv_agent *agent, int fd, const char *cgroups) {
-  for (int number = 1; number < NSIG; number++)
-    signal(number, SIG_DFL);
+  for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
   prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   if (cgroups != NULL && kv_cgroups_prepare(cgroups, false) == 0)
     kv_cgroups_open(&agent->cgroups, cgroups);
@@ -303,8 +319,7 @@ int main(int argc, char **argv) {
   agent.cgroups.root = -1;
   if (argc >= 3 && argc <= 4 && strcmp(argv[1], "--socket") == 0)
     return serve_socket(&agent, atoi(argv[2]), argv[3]);
-  if (getpid() == 1)
-    serve_guest(&agent);
+  if (getpid() == 1) serve_guest(&agent);
   dprintf(2, "usage: agent --socket FD [CGROUP2] (or run as a guest's first process)\n");
   return 2;
 }

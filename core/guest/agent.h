@@ -19,12 +19,13 @@
 
 #define KV_AGENT_VERSION "0.1.0"
 #define KV_CHANNELS_MAX 256
-#define KV_DRAIN_MS 1000 /* without progress, what a dead command's pipes still hold is given up */
+#define KV_DRAIN_MS 1000 /* without progress, what a dead command's pipes still hold is given up   \
+                          */
 
 enum kv_channel_kind { KV_CHANNEL_COMMAND = 1, KV_CHANNEL_PUT, KV_CHANNEL_GET };
 
 struct kv_channel {
-  uint32_t id; /* 0: free */
+  uint32_t id;         /* 0: free */
   uint32_t generation; /* tells events of this use of the slot from late ones of the last */
   enum kv_channel_kind kind;
   struct kv_stream out[2];
@@ -49,14 +50,14 @@ struct kv_channel {
 struct kv_agent {
   struct kv_port port;
   int epoll, signals;
-  bool is_init;  /* PID 1 of a guest, not a test on a socket */
-  bool greeted;  /* HELLO has come */
-  bool finished; /* leave the loop: POWEROFF, a broken wire, or a closed port */
-  bool stalled;  /* input waits: for the boot to be complete, or for room for what answers it */
-  bool broken;   /* the input broke the wire's rules */
+  bool is_init;   /* PID 1 of a guest, not a test on a socket */
+  bool greeted;   /* HELLO has come */
+  bool finished;  /* leave the loop: POWEROFF, a broken wire, or a closed port */
+  bool stalled;   /* input waits: for the boot to be complete, or for room for what answers it */
+  bool broken;    /* the input broke the wire's rules */
   pid_t userland; /* the process that completes the boot, until it is done; else 0 */
   uint32_t port_events; /* what epoll watches the port for */
-  bool shares_loaded; /* the modules that MOUNT needs */
+  bool shares_loaded;   /* the modules that MOUNT needs */
   size_t active_count, turn;
   struct kv_channel *active[KV_CHANNELS_MAX];
   struct kv_channel channels[KV_CHANNELS_MAX];

@@ -12,7 +12,8 @@
 void kv_boot_first(void);
 
 /* In a process of its own, beside the loading of modules: the other file systems, control groups,
- * the host's name, the loopback interface; and a rehearsal (rehearse.h). Gives back its pid (-1: it was done in this one). */
+ * the host's name, the loopback interface; and a rehearsal (rehearse.h). Gives back its pid (-1:
+ * it was done in this one, without the rehearsal). */
 pid_t kv_boot_userland(void);
 
 /*

@@ -11,8 +11,7 @@
 
 static int write_at(int dir, const char *name, const char *text) {
   int fd = openat(dir, name, O_WRONLY | O_CLOEXEC);
-  if (fd < 0)
-    return -errno;
+  if (fd < 0) return -errno;
   int failed = write(fd, text, strlen(text)) < 0 ? -errno : 0;
   close(fd);
   return failed;
@@ -22,8 +21,7 @@ static int write_at(int dir, const char *name, const char *text) {
 static uint64_t number_in(int fd, const char *key) {
   char text[1024];
   ssize_t got = fd < 0 ? -1 : pread(fd, text, sizeof text - 1, 0);
-  if (got <= 0)
-    return 0;
+  if (got <= 0) return 0;
   text[got] = '\0';
   size_t length = strlen(key);
   for (char *line = text; line != NULL; line = strchr(line, '\n')) {
@@ -34,24 +32,27 @@ static uint64_t number_in(int fd, const char *key) {
   return 0;
 }
 
-/* /proc/meminfo counts in KiB. The reserve is for the kernel and the agent. */
+/* The KiB of a line of /proc/meminfo. */
+static uint64_t kib_of(const char *text, const char *key) {
+  const char *line = strstr(text, key);
+  return line == NULL ? 0 : strtoull(line + strlen(key), NULL, 10);
+}
+
+/* What is free now less a reserve for the kernel and the agent: an eighth of the memory, at least
+ * 16 MiB, at most 128. (8 MiB of 192 were not enough: commands that filled every tmpfs drove the
+ * kernel itself out of memory, with nothing left to kill.) */
 static void bound_all(int root) {
+  const uint64_t least = 16 * 1024, most = 128 * 1024;
   char text[4096];
   int fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
   ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-  if (fd >= 0)
-    close(fd);
-  if (got <= 0)
-    return;
-  text[got] = '\0';
-  const char *free_now = strstr(text, "MemAvailable:");
-  if (free_now == NULL)
-    return;
-  uint64_t kib = strtoull(free_now + strlen("MemAvailable:"), NULL, 10);
-  const uint64_t reserve = 8 * 1024;
-  if (kib < 2 * reserve)
-    return;
-  snprintf(text, sizeof text, "%llu", (unsigned long long)(kib - reserve) * 1024);
+  if (fd >= 0) close(fd);
+  text[got > 0 ? got : 0] = '\0';
+  uint64_t available = kib_of(text, "MemAvailable:");
+  uint64_t reserve = kib_of(text, "MemTotal:") / 8;
+  reserve = reserve < least ? least : reserve > most ? most : reserve;
+  if (available < 2 * reserve) return;
+  snprintf(text, sizeof text, "%llu", (unsigned long long)(available - reserve) * 1024);
   write_at(root, "memory.max", text);
 }
 
@@ -59,18 +60,14 @@ int kv_cgroups_prepare(const char *mounted, bool bound_memory) {
   char path[512];
   snprintf(path, sizeof path, "%s/kavach", mounted);
   int top = open(mounted, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
-  if (top < 0)
-    return -errno;
+  if (top < 0) return -errno;
   write_at(top, "cgroup.subtree_control", "+memory");
   int failed = mkdirat(top, "kavach", 0755) != 0 && errno != EEXIST ? -errno : 0;
   close(top);
   int root = failed != 0 ? failed : open(path, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
-  if (root < 0)
-    return failed != 0 ? failed : -errno;
-  if (bound_memory)
-    bound_all(root);
+  if (root < 0) return failed != 0 ? failed : -errno;
+  if (bound_memory) bound_all(root);
   write_at(root, "cgroup.subtree_control", "+memory");
-  mkdirat(root, "0", 0755);
   close(root);
   return 0;
 }
@@ -84,24 +81,25 @@ void kv_cgroups_open(struct kv_cgroups *all, const char *mounted) {
 static void close_slot(struct kv_cgroups *all, struct kv_cgroup *group) {
   const int fds[] = {group->dir, group->events, group->cpu, group->memory, group->kill};
   for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
-    if (fds[i] >= 0)
-      close(fds[i]);
+    if (fds[i] >= 0) close(fds[i]);
+  group->open = group->killed = false;
   char name[16];
   snprintf(name, sizeof name, "%u", group->name);
   /* What a process that takes its kill late still lives in stays: it is empty soon after. */
   unlinkat(all->root, name, AT_REMOVEDIR);
-  group->open = group->killed = false;
 }
 
 static bool open_slot(struct kv_cgroups *all, struct kv_cgroup *group) {
   char name[16];
-  group->name = all->next_name++;
-  snprintf(name, sizeof name, "%u", group->name);
-  if (mkdirat(all->root, name, 0755) != 0 && errno != EEXIST)
-    return false;
+  int made;
+  do {
+    group->name = all->next_name++;
+    snprintf(name, sizeof name, "%u", group->name);
+    made = mkdirat(all->root, name, 0755);
+  } while (made != 0 && errno == EEXIST);
+  if (made != 0) return false;
   int dir = openat(all->root, name, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
-  if (dir < 0)
-    return false;
+  if (dir < 0) return false;
   group->dir = dir;
   group->events = openat(dir, "cgroup.events", O_RDONLY | O_CLOEXEC);
   group->cpu = openat(dir, "cpu.stat", O_RDONLY | O_CLOEXEC);
@@ -120,10 +118,8 @@ static bool open_slot(struct kv_cgroups *all, struct kv_cgroup *group) {
 struct kv_cgroup *kv_cgroup_acquire(struct kv_cgroups *all) {
   for (size_t i = 0; all->root >= 0 && i < KV_CGROUPS_MAX; i++) {
     struct kv_cgroup *group = &all->slots[i];
-    if (group->busy)
-      continue;
-    if (!group->open && !open_slot(all, group))
-      return NULL;
+    if (group->busy) continue;
+    if (!group->open && !open_slot(all, group)) return NULL;
     group->busy = true;
     return group;
   }
@@ -155,6 +151,12 @@ uint64_t kv_cgroup_oom_kills(struct kv_cgroup *group) {
 
 void kv_cgroup_release(struct kv_cgroups *all, struct kv_cgroup *group) {
   group->busy = false;
-  if (group->killed)
-    close_slot(all, group);
+  if (group->killed) close_slot(all, group);
+}
+
+void kv_cgroups_close(struct kv_cgroups *all) {
+  for (size_t i = 0; i < KV_CGROUPS_MAX; i++)
+    if (all->slots[i].open) close_slot(all, &all->slots[i]);
+  if (all->root >= 0) close(all->root);
+  all->root = -1;
 }

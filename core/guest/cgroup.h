@@ -56,4 +56,7 @@ uint64_t kv_cgroup_oom_kills(struct kv_cgroup *group);
 
 void kv_cgroup_release(struct kv_cgroups *all, struct kv_cgroup *group);
 
+/* Removes the groups, as far as they are empty. */
+void kv_cgroups_close(struct kv_cgroups *all);
+
 #endif

@@ -23,28 +23,23 @@ struct ends {
 
 static void close_ends(struct ends *ends, bool ours) {
   for (int i = 0; i < 3; i++)
-    if (ends->child[i] >= 0 && (i == 0 || ends->child[i] != ends->child[0]))
-      close(ends->child[i]);
+    if (ends->child[i] >= 0 && (i == 0 || ends->child[i] != ends->child[0])) close(ends->child[i]);
   const int here[] = {ends->input, ends->output, ends->error, ends->terminal};
   for (size_t i = 0; ours && i < sizeof here / sizeof *here; i++)
-    if (here[i] >= 0)
-      close(here[i]);
+    if (here[i] >= 0) close(here[i]);
 }
 
 static bool open_pipe(int *read_end, int *write_end, int *ours) {
   int pair[2];
-  if (pipe2(pair, O_CLOEXEC) != 0)
-    return false;
+  if (pipe2(pair, O_CLOEXEC) != 0) return false;
   *read_end = pair[0];
   *write_end = pair[1];
   return fcntl(*ours, F_SETFL, O_NONBLOCK) == 0;
 }
 
 static int open_pipes(struct ends *ends, bool want_stdin) {
-  if (want_stdin && !open_pipe(&ends->child[0], &ends->input, &ends->input))
-    return errno;
-  if (!want_stdin && (ends->child[0] = open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0)
-    return errno;
+  if (want_stdin && !open_pipe(&ends->child[0], &ends->input, &ends->input)) return errno;
+  if (!want_stdin && (ends->child[0] = open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0) return errno;
   if (!open_pipe(&ends->output, &ends->child[1], &ends->output) ||
       !open_pipe(&ends->error, &ends->child[2], &ends->error))
     return errno;
@@ -53,8 +48,7 @@ static int open_pipes(struct ends *ends, bool want_stdin) {
 
 static void set_size(int terminal, uint32_t rows, uint32_t columns) {
   struct winsize size = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)columns};
-  if (rows != 0 && columns != 0)
-    ioctl(terminal, TIOCSWINSZ, &size);
+  if (rows != 0 && columns != 0) ioctl(terminal, TIOCSWINSZ, &size);
 }
 
 static int open_terminal(struct ends *ends, const struct kv_exec_request *request, uid_t owner) {
@@ -65,11 +59,9 @@ static int open_terminal(struct ends *ends, const struct kv_exec_request *reques
     return errno;
   set_size(ends->terminal, request->rows, request->columns);
   int slave = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
-  if (slave < 0)
-    return errno;
+  if (slave < 0) return errno;
   ends->child[0] = ends->child[1] = ends->child[2] = slave;
-  if (owner != 0 && fchown(slave, owner, (gid_t)-1) != 0)
-    return errno;
+  if (owner != 0 && fchown(slave, owner, (gid_t)-1) != 0) return errno;
   return 0;
 }
 
@@ -86,8 +78,7 @@ static void watch_ends(struct kv_agent *agent, struct kv_channel *channel,
   }
   kv_stream_open(&channel->out[0], ends->output, KV_SOURCE_PIPE, KV_WIRE_STDOUT,
                  request->credit[0]);
-  kv_stream_open(&channel->out[1], ends->error, KV_SOURCE_PIPE, KV_WIRE_STDERR,
-                 request->credit[1]);
+  kv_stream_open(&channel->out[1], ends->error, KV_SOURCE_PIPE, KV_WIRE_STDERR, request->credit[1]);
   kv_sink_open(&channel->in, ends->input, false);
   kv_channel_watch(agent, channel, ends->output, KV_PART_OUT, EPOLLIN);
   kv_channel_watch(agent, channel, ends->error, KV_PART_ERR, EPOLLIN);
@@ -122,8 +113,7 @@ static pid_t start(struct kv_agent *agent, uint32_t id, const struct kv_exec_req
                            .terminal = ends->terminal >= 0,
                            .cgroup = group == NULL ? -1 : group->dir};
   pid_t pid = kv_spawn(&spawn);
-  if (pid < 0)
-    report(agent, id, &spawn);
+  if (pid < 0) report(agent, id, &spawn);
   kv_words_free(&words);
   return pid;
 }
@@ -146,14 +136,12 @@ void kv_command_start(struct kv_agent *agent, uint32_t id, const struct kv_exec_
     failed = open_terminal(&ends, request, user.uid);
   else
     failed = open_pipes(&ends, (request->flags & KV_WIRE_WANT_STDIN) != 0);
-  if (failed != 0)
-    kv_send_failed(agent, id, failed, "opening a command's pipes");
+  if (failed != 0) kv_send_failed(agent, id, failed, "opening a command's pipes");
   struct kv_cgroup *group = failed == 0 ? kv_cgroup_acquire(&agent->cgroups) : NULL;
   pid_t pid = failed == 0 ? start(agent, id, request, &user, &ends, group) : -1;
   close_ends(&ends, pid < 0);
   if (pid < 0) {
-    if (group != NULL)
-      kv_cgroup_release(&agent->cgroups, group);
+    if (group != NULL) kv_cgroup_release(&agent->cgroups, group);
     kv_channel_drop(agent, channel);
     return;
   }
@@ -167,13 +155,11 @@ void kv_command_start(struct kv_agent *agent, uint32_t id, const struct kv_exec_
 
 /* A main process that is gone has no group that we could be sure of. */
 void kv_command_signal(struct kv_channel *channel, uint32_t number) {
-  if (!channel->exited && number > 0 && number <= 64)
-    kill(-channel->pid, (int)number);
+  if (!channel->exited && number > 0 && number <= 64) kill(-channel->pid, (int)number);
 }
 
 void kv_command_resize(struct kv_channel *channel, uint32_t rows, uint32_t columns) {
-  if (channel->terminal >= 0)
-    set_size(channel->terminal, rows, columns);
+  if (channel->terminal >= 0) set_size(channel->terminal, rows, columns);
 }
 
 void kv_command_kill(struct kv_channel *channel) {
@@ -185,8 +171,7 @@ void kv_command_kill(struct kv_channel *channel) {
 
 void kv_command_exited(struct kv_channel *channel, int status, const struct rusage *usage) {
   /* The number of the group cannot have been given away yet: the kernel hands them out in turn. */
-  if (channel->group == NULL || kv_cgroup_populated(channel->group))
-    kv_command_kill(channel);
+  if (channel->group == NULL || kv_cgroup_populated(channel->group)) kv_command_kill(channel);
   channel->exited = true;
   channel->status = status;
   channel->usage = *usage;
@@ -215,35 +200,28 @@ static void send_exit(struct kv_agent *agent, struct kv_channel *channel) {
 }
 
 void kv_command_settle(struct kv_agent *agent, struct kv_channel *channel) {
-  if (!channel->exited)
-    return;
+  if (!channel->exited) return;
   bool late = channel->abandoned || kv_now_ms() >= channel->give_up_at;
   for (int i = 0; i < 2; i++) {
     struct kv_stream *stream = &channel->out[i];
-    if (stream->fd >= 0 && stream->credit == 0)
-      kv_stream_look(stream);
-    if (stream->fd < 0)
-      continue;
+    if (stream->fd >= 0 && stream->credit == 0) kv_stream_look(stream);
+    if (stream->fd < 0) continue;
     /* What waits for the host is not late, and bytes that are promised to the port must come. */
     bool waits = stream->credit == 0 && stream->ready && !channel->abandoned;
-    if (!late || waits || kv_port_uses(&agent->port, stream->fd))
-      return;
+    if (!late || waits || kv_port_uses(&agent->port, stream->fd)) return;
     kv_stream_close(stream);
   }
   bool empty = channel->group == NULL || !kv_cgroup_populated(channel->group);
-  if ((!empty && !late) || kv_port_room(&agent->port) < 64)
-    return;
+  if ((!empty && !late) || kv_port_room(&agent->port) < 64) return;
   send_exit(agent, channel);
-  if (channel->group != NULL)
-    kv_cgroup_release(&agent->cgroups, channel->group);
+  if (channel->group != NULL) kv_cgroup_release(&agent->cgroups, channel->group);
   kv_channel_drop(agent, channel);
 }
 
 void kv_channel_credit(struct kv_agent *agent, struct kv_channel *channel) {
   uint32_t due = kv_sink_credit(&channel->in);
   bool gone = channel->kind == KV_CHANNEL_COMMAND && channel->in.error != 0 && !channel->in_told;
-  if ((due == 0 && !gone) || kv_port_room(&agent->port) < 64)
-    return;
+  if ((due == 0 && !gone) || kv_port_room(&agent->port) < 64) return;
   channel->in_told |= gone;
   uint8_t payload[8];
   kv_put_u32(payload, 0);

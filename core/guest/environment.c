@@ -11,14 +11,12 @@
 static const char *value_of(const char **envp, const char *name) {
   size_t length = strlen(name);
   for (; *envp != NULL; envp++)
-    if (strncmp(*envp, name, length) == 0 && (*envp)[length] == '=')
-      return *envp + length + 1;
+    if (strncmp(*envp, name, length) == 0 && (*envp)[length] == '=') return *envp + length + 1;
   return NULL;
 }
 
 static void supply(const char **envp, size_t *count, const char *name, const char *assignment) {
-  if (value_of(envp, name) != NULL)
-    return;
+  if (value_of(envp, name) != NULL) return;
   envp[(*count)++] = assignment;
   envp[*count] = NULL;
 }
@@ -31,8 +29,7 @@ int kv_words_of(struct kv_words *words, const struct kv_exec_request *request,
   /* Each string of the request took a byte at least, so the counts are bounded by the frame's. */
   size_t total = lead + request->argc + 1 + request->envc + supplied + 1;
   words->argv = malloc(total * sizeof *words->argv);
-  if (words->argv == NULL)
-    return ENOMEM;
+  if (words->argv == NULL) return ENOMEM;
   words->envp = words->argv + lead + request->argc + 1;
   memcpy(words->argv, shell, lead * sizeof *shell);
   const char *rest = kv_strings_split(request->strings, request->argc, words->argv + lead);
@@ -41,13 +38,10 @@ int kv_words_of(struct kv_words *words, const struct kv_exec_request *request,
   snprintf(words->home, sizeof words->home, "HOME=%s", user->home);
   supply(words->envp, &count, "PATH", DEFAULT_PATH);
   supply(words->envp, &count, "HOME", words->home);
-  if ((request->flags & KV_WIRE_PTY) != 0)
-    supply(words->envp, &count, "TERM", DEFAULT_TERM);
+  if ((request->flags & KV_WIRE_PTY) != 0) supply(words->envp, &count, "TERM", DEFAULT_TERM);
   words->program = lead > 0 ? "/bin/sh" : words->argv[0];
   words->search = value_of(words->envp, "PATH");
   return 0;
 }
 
-void kv_words_free(struct kv_words *words) {
-  free(words->argv);
-}
+void kv_words_free(struct kv_words *words) { free(words->argv); }

@@ -30,18 +30,15 @@ static char *name_beside(const char *path, uint32_t id) {
   int folder = slash == NULL ? 0 : (int)(slash - path) + 1;
   size_t size = (size_t)folder + 32;
   char *name = malloc(size);
-  if (name != NULL)
-    snprintf(name, size, "%.*s.kavach-%u", folder, path, (unsigned)id);
+  if (name != NULL) snprintf(name, size, "%.*s.kavach-%u", folder, path, (unsigned)id);
   return name;
 }
 
 /* What rename would replace must be a file (or a link): not a device, not a folder. */
 static int replaceable(const char *path) {
   struct stat status;
-  if (lstat(path, &status) != 0)
-    return errno == ENOENT ? 0 : errno;
-  if (S_ISREG(status.st_mode) || S_ISLNK(status.st_mode))
-    return 0;
+  if (lstat(path, &status) != 0) return errno == ENOENT ? 0 : errno;
+  if (S_ISREG(status.st_mode) || S_ISLNK(status.st_mode)) return 0;
   return S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
 }
 
@@ -69,10 +66,10 @@ void kv_put_start(struct kv_agent *agent, uint32_t id, const struct kv_put_reque
   kv_channel_drop(agent, channel);
 }
 
-/* All has come, or nothing more can be written: puts the file in place, or removes what there is. */
+/* All has come, or nothing more can be written: puts the file in place, or removes what there
+ * is of it. */
 void kv_put_settle(struct kv_agent *agent, struct kv_channel *channel) {
-  if (channel->in.fd >= 0 || kv_port_room(&agent->port) < KV_WIRE_HEADER + 8192)
-    return;
+  if (channel->in.fd >= 0 || kv_port_room(&agent->port) < KV_WIRE_HEADER + 8192) return;
   struct stat status = {0};
   int failed = channel->in.error;
   if (failed == 0 && (stat(channel->temporary, &status) != 0 ||
@@ -98,26 +95,22 @@ void kv_get_start(struct kv_agent *agent, uint32_t id, const struct kv_get_reque
   struct stat status;
   int fd = open(request->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   int failed = fd < 0 || fstat(fd, &status) != 0 ? errno : 0;
-  if (failed == 0 && !S_ISREG(status.st_mode))
-    failed = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
+  if (failed == 0 && !S_ISREG(status.st_mode)) failed = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
   channel->path = strdup(request->path);
   if (failed == 0 && channel->path != NULL) {
     channel->mode = status.st_mode & 07777;
     kv_stream_open(&channel->out[0], fd, KV_SOURCE_FILE, KV_WIRE_STDOUT, request->credit);
     return;
   }
-  if (fd >= 0)
-    close(fd);
+  if (fd >= 0) close(fd);
   kv_send_failed(agent, id, failed == 0 ? ENOMEM : failed, request->path);
   kv_channel_drop(agent, channel);
 }
 
 void kv_get_settle(struct kv_agent *agent, struct kv_channel *channel) {
   struct kv_stream *stream = &channel->out[0];
-  if (stream->fd >= 0 && stream->credit == 0)
-    kv_stream_look(stream);
-  if (stream->fd >= 0 || kv_port_room(&agent->port) < KV_WIRE_HEADER + 8192)
-    return;
+  if (stream->fd >= 0 && stream->credit == 0) kv_stream_look(stream);
+  if (stream->fd >= 0 || kv_port_room(&agent->port) < KV_WIRE_HEADER + 8192) return;
   if (stream->error == 0)
     send_done(agent, channel->id, channel->mode, stream->sent);
   else
@@ -133,26 +126,21 @@ void kv_file_abort(struct kv_agent *agent, struct kv_channel *channel) {
 /* mkdir -p. Works on a copy that it cuts at each "/" in turn. */
 static int make_folders(const char *path) {
   char copy[4096];
-  if (strlen(path) >= sizeof copy)
-    return ENAMETOOLONG;
+  if (strlen(path) >= sizeof copy) return ENAMETOOLONG;
   strcpy(copy, path);
   for (char *at = copy + 1; copy[0] != '\0'; at++) {
-    if (*at != '/' && *at != '\0')
-      continue;
+    if (*at != '/' && *at != '\0') continue;
     bool last = *at == '\0';
     *at = '\0';
-    if (mkdir(copy, 0755) != 0 && errno != EEXIST)
-      return errno;
-    if (last)
-      return 0;
+    if (mkdir(copy, 0755) != 0 && errno != EEXIST) return errno;
+    if (last) return 0;
     *at = '/';
   }
   return ENOENT;
 }
 
 void kv_mount(struct kv_agent *agent, uint32_t id, const struct kv_mount_request *request) {
-  if (agent->is_init && !agent->shares_loaded)
-    kv_boot_modules("9p");
+  if (agent->is_init && !agent->shares_loaded) kv_boot_modules("9p");
   agent->shares_loaded = true;
   unsigned long flags = MS_NOSUID | MS_NODEV | ((request->flags & 1) != 0 ? MS_RDONLY : 0);
   int failed = make_folders(request->target);

@@ -26,8 +26,7 @@ static const struct rule rules[] = {
 
 static const struct rule *rule_of(uint8_t type) {
   for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
-    if (rules[i].type == type)
-      return &rules[i];
+    if (rules[i].type == type) return &rules[i];
   return NULL;
 }
 
@@ -37,8 +36,7 @@ uint32_t kv_get_u32(const uint8_t *bytes) {
 }
 
 void kv_put_u32(uint8_t *out, uint32_t value) {
-  for (int i = 0; i < 4; i++)
-    out[i] = (uint8_t)(value >> (8 * i));
+  for (int i = 0; i < 4; i++) out[i] = (uint8_t)(value >> (8 * i));
 }
 
 void kv_put_u64(uint8_t *out, uint64_t value) {
@@ -47,19 +45,15 @@ void kv_put_u64(uint8_t *out, uint64_t value) {
 }
 
 long kv_frame_decode(const uint8_t *bytes, size_t have, struct kv_frame *frame) {
-  if (have < KV_WIRE_HEADER)
-    return 0;
+  if (have < KV_WIRE_HEADER) return 0;
   frame->length = kv_get_u32(bytes);
   frame->channel = kv_get_u32(bytes + 4);
   frame->type = bytes[8];
   frame->payload = bytes + KV_WIRE_HEADER;
   const struct rule *rule = rule_of(frame->type);
-  if (rule == NULL || bytes[9] != 0 || bytes[10] != 0 || bytes[11] != 0)
-    return -1;
-  if (frame->length < rule->least || frame->length > rule->most)
-    return -1;
-  if (rule->on_channel != (frame->channel != 0))
-    return -1;
+  if (rule == NULL || bytes[9] != 0 || bytes[10] != 0 || bytes[11] != 0) return -1;
+  if (frame->length < rule->least || frame->length > rule->most) return -1;
+  if (rule->on_channel != (frame->channel != 0)) return -1;
   size_t whole = (size_t)KV_WIRE_HEADER + frame->length;
   return have < whole ? 0 : (long)whole;
 }

@@ -3,9 +3,13 @@
  * port, or a socket under test).
  *
  * Input is held until it is a whole frame, at most one of the largest. Output is a queue of bytes
- * with at most one hole in it: a payload that never enters the agent's memory, since it is moved
- * from a pipe straight to the port with splice(2). The queue's user keeps it from overflowing by
- * asking kv_port_room() before it does what makes output.
+ * with at most one hole in it: a frame whose payload never enters the agent's memory, since its
+ * pages are moved from a pipe to the port with splice(2). They go by way of a pipe of our own,
+ * which holds that frame and nothing else: the driver's splice goes wrong unless it takes all that
+ * the pipe holds (port_fops_splice_write() in the kernel's drivers/char/virtio_console.c counts
+ * the pipe's pages, and sends an entry for each, even an empty one, which QEMU takes for the end
+ * of the device). The queue's user keeps it from overflowing by asking kv_port_room() before it
+ * does what makes output.
  */
 #ifndef KV_GUEST_PORT_H
 #define KV_GUEST_PORT_H
@@ -25,9 +29,16 @@ struct kv_port {
   bool closed;  /* the other end is gone, or the descriptor broke */
   size_t in_begin, in_end;
   size_t out_begin, out_end;
-  size_t ahead;       /* queued bytes that go before the hole */
-  size_t splice_left; /* bytes of the hole; 0: there is none */
-  int splice_fd;
+  struct kv_hole {
+    bool open;
+    size_t ahead; /* queued bytes that go before it */
+    int fd;
+    size_t left;  /* bytes still in the command's pipe */
+    size_t piped; /* bytes in our own */
+    uint8_t header[KV_WIRE_HEADER];
+    bool header_due;
+  } hole;
+  int through[2]; /* our own pipe; opened when it first matters */
   uint8_t in[KV_WIRE_HEADER + KV_WIRE_MAX];
   uint8_t out[KV_PORT_QUEUE];
 };
@@ -62,7 +73,7 @@ void kv_port_commit(struct kv_port *port, uint8_t type, uint32_t channel, size_t
 bool kv_port_can_splice(struct kv_port *port);
 
 /* Queues a frame whose payload is the next `length` bytes of a pipe, which must hold them.
- * false if a hole is there already or there is no room. */
+ * false if a hole is there already. */
 bool kv_port_splice(struct kv_port *port, uint8_t type, uint32_t channel, int pipe, size_t length);
 
 /* Does the hole still need bytes of this pipe? Then it must not be read or closed. */

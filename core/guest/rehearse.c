@@ -36,29 +36,25 @@ static void run_shell(struct kv_cgroup *group, int null, int output[2]) {
   close(output[1]);
   struct pollfd end = {.fd = output[0], .events = POLLIN};
   const int patience_ms = 1000;
-  if (pid < 0)
-    return;
-  if (poll(&end, 1, patience_ms) <= 0)
-    kill(pid, SIGKILL);
+  if (pid < 0) return;
+  if (poll(&end, 1, patience_ms) <= 0) kill(pid, SIGKILL);
   int status;
   struct rusage usage;
   wait4(pid, &status, 0, &usage);
   char byte;
-  if (read(output[0], &byte, 1) < 0 || group == NULL || kv_cgroup_populated(group))
-    return;
+  if (read(output[0], &byte, 1) < 0 || group == NULL || kv_cgroup_populated(group)) return;
   kv_cgroup_cpu(group);
   kv_cgroup_oom_kills(group);
 }
 
 void kv_rehearse(const char *mounted) {
   static struct kv_cgroups groups;
-  if (alone())
-    return;
+  if (alone()) return;
   kv_cgroups_open(&groups, mounted);
   /* All above 2, as kv_spawn wants them: 0, 1 and 2 are in use. */
   int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
   int output[2];
-  if (null < 0 || pipe2(output, O_CLOEXEC) != 0)
-    return;
+  if (null < 0 || pipe2(output, O_CLOEXEC) != 0) return;
   run_shell(kv_cgroup_acquire(&groups), null, output);
+  kv_cgroups_close(&groups);
 }

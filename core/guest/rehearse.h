@@ -7,8 +7,8 @@
 #ifndef KV_GUEST_REHEARSE_H
 #define KV_GUEST_REHEARSE_H
 
-/* Runs "/bin/sh -c :" as a command of the host's would run, in the first of the control groups
- * below `mounted`, and waits for it. Does nothing on a machine with one processor. A shell that is
+/* Runs "/bin/sh -c :" as a command of the host's would run, in a control group below
+ * `mounted`, and waits for it. Does nothing on a machine with one processor. A shell that is
  * missing or fails is no matter. */
 void kv_rehearse(const char *mounted);
 

@@ -8,8 +8,7 @@
 static bool skip_strings(struct kv_fields *fields, uint32_t count, bool assignments) {
   for (uint32_t i = 0; i < count && !fields->bad; i++) {
     const char *string = kv_take_string(fields);
-    if (assignments && (string[0] == '=' || strchr(string, '=') == NULL))
-      return false;
+    if (assignments && (string[0] == '=' || strchr(string, '=') == NULL)) return false;
   }
   return !fields->bad;
 }
@@ -26,10 +25,8 @@ bool kv_exec_parse(const struct kv_frame *frame, struct kv_exec_request *request
   request->directory = kv_take_string(&fields);
   request->user = kv_take_string(&fields);
   request->strings = (const char *)fields.at;
-  if (fields.bad || (request->flags & ~EXEC_FLAGS) != 0 || request->argc == 0)
-    return false;
-  if ((request->flags & KV_WIRE_SHELL) != 0 && request->argc != 1)
-    return false;
+  if (fields.bad || (request->flags & ~EXEC_FLAGS) != 0 || request->argc == 0) return false;
+  if ((request->flags & KV_WIRE_SHELL) != 0 && request->argc != 1) return false;
   return skip_strings(&fields, request->argc, false) &&
          skip_strings(&fields, request->envc, true) && kv_fields_end(&fields);
 }

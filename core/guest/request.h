@@ -10,8 +10,8 @@
 #include "frame.h"
 
 struct kv_exec_request {
-  uint32_t flags; /* enum kv_wire_exec_flag */
-  uint32_t credit[2]; /* bytes: standard output, standard error */
+  uint32_t flags;         /* enum kv_wire_exec_flag */
+  uint32_t credit[2];     /* bytes: standard output, standard error */
   uint32_t rows, columns; /* of a pty; 0: its default */
   uint32_t argc, envc;
   const char *directory; /* "": / */

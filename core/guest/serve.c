@@ -12,8 +12,7 @@
 #define ROOM (64u * 1024u)
 
 static bool hello(struct kv_agent *agent, const struct kv_frame *frame) {
-  if (agent->greeted)
-    return false;
+  if (agent->greeted) return false;
   struct utsname names;
   uint8_t payload[8 + sizeof names.release + sizeof KV_AGENT_VERSION];
   uname(&names);
@@ -29,8 +28,7 @@ static bool hello(struct kv_agent *agent, const struct kv_frame *frame) {
 }
 
 static bool start(struct kv_agent *agent, const struct kv_frame *frame) {
-  if (kv_channel_find(agent, frame->channel) != NULL)
-    return false;
+  if (kv_channel_find(agent, frame->channel) != NULL) return false;
   struct kv_exec_request exec;
   struct kv_put_request put;
   struct kv_get_request get;
@@ -50,8 +48,7 @@ static bool start(struct kv_agent *agent, const struct kv_frame *frame) {
 
 static bool credit(struct kv_channel *channel, const struct kv_frame *frame) {
   uint32_t stream = kv_get_u32(frame->payload);
-  if (stream != 1 && stream != 2)
-    return false;
+  if (stream != 1 && stream != 2) return false;
   channel->out[stream - 1].credit += kv_get_u32(frame->payload + 4);
   return true;
 }
@@ -59,8 +56,7 @@ static bool credit(struct kv_channel *channel, const struct kv_frame *frame) {
 /* Frames of a channel that runs. One that has ended drops what crossed with its end. */
 static bool go_on(struct kv_agent *agent, const struct kv_frame *frame) {
   struct kv_channel *channel = kv_channel_find(agent, frame->channel);
-  if (channel == NULL)
-    return true;
+  if (channel == NULL) return true;
   bool command = channel->kind == KV_CHANNEL_COMMAND;
   struct kv_fields fields = kv_fields_of(frame);
   switch (frame->type) {
@@ -76,21 +72,18 @@ static bool go_on(struct kv_agent *agent, const struct kv_frame *frame) {
       kv_file_abort(agent, channel);
     return true;
   case KV_WIRE_SIGNAL:
-    if (command)
-      kv_command_signal(channel, kv_get_u32(frame->payload));
+    if (command) kv_command_signal(channel, kv_get_u32(frame->payload));
     return command;
   default: {
     uint32_t rows = kv_take_u16(&fields);
-    if (command)
-      kv_command_resize(channel, rows, kv_take_u16(&fields));
+    if (command) kv_command_resize(channel, rows, kv_take_u16(&fields));
     return command;
   }
   }
 }
 
 static bool handle(struct kv_agent *agent, const struct kv_frame *frame) {
-  if (!agent->greeted && frame->type != KV_WIRE_HELLO)
-    return false;
+  if (!agent->greeted && frame->type != KV_WIRE_HELLO) return false;
   switch (frame->type) {
   case KV_WIRE_HELLO:
     return hello(agent, frame);
@@ -120,8 +113,7 @@ void kv_serve(struct kv_agent *agent) {
   while (!agent->finished) {
     agent->stalled = kv_port_room(&agent->port) < ROOM;
     int got = agent->stalled ? 0 : kv_port_next(&agent->port, &frame);
-    if (got == 0)
-      return;
+    if (got == 0) return;
     if (got > 0 && too_early(agent, &frame)) {
       kv_port_unget(&agent->port, &frame);
       agent->stalled = true;

@@ -15,10 +15,8 @@ void kv_sink_open(struct kv_sink *sink, int fd, bool terminal) {
 static void end_terminal(int fd) {
   struct termios modes;
   char eof = 4; /* ^D */
-  if (tcgetattr(fd, &modes) == 0 && modes.c_cc[VEOF] != 0)
-    eof = (char)modes.c_cc[VEOF];
-  if (write(fd, &eof, 1) != 1)
-    return;
+  if (tcgetattr(fd, &modes) == 0 && modes.c_cc[VEOF] != 0) eof = (char)modes.c_cc[VEOF];
+  if (write(fd, &eof, 1) != 1) return;
 }
 
 static void finish(struct kv_sink *sink) {
@@ -49,8 +47,7 @@ static size_t write_some(struct kv_sink *sink, const uint8_t *bytes, size_t coun
 /* Nobody reads any more: nothing to hold, nothing to write to. */
 static void give_up(struct kv_sink *sink) {
   sink->length = 0;
-  if (!sink->terminal)
-    close(sink->fd);
+  if (!sink->terminal) close(sink->fd);
   sink->fd = -1;
 }
 
@@ -68,8 +65,7 @@ static bool hold(struct kv_sink *sink, const uint8_t *bytes, size_t count) {
 }
 
 bool kv_sink_take(struct kv_sink *sink, const uint8_t *bytes, size_t count) {
-  if (count > sink->allowed || (sink->ending && count > 0))
-    return false;
+  if (count > sink->allowed || (sink->ending && count > 0)) return false;
   sink->allowed -= (uint32_t)count;
   if (sink->fd < 0) {
     sink->consumed += (uint32_t)count;
@@ -77,8 +73,7 @@ bool kv_sink_take(struct kv_sink *sink, const uint8_t *bytes, size_t count) {
   }
   sink->ending |= count == 0;
   size_t done = sink->length == 0 && count > 0 ? write_some(sink, bytes, count) : 0;
-  if (done < count && sink->error == 0)
-    hold(sink, bytes + done, count - done);
+  if (done < count && sink->error == 0) hold(sink, bytes + done, count - done);
   if (sink->error != 0)
     give_up(sink);
   else if (sink->ending && sink->length == 0)
@@ -90,14 +85,12 @@ void kv_sink_flush(struct kv_sink *sink) {
   sink->waiting = false;
   while (sink->fd >= 0 && sink->length > 0 && sink->error == 0 && !sink->waiting) {
     size_t run = KV_WIRE_STDIN_WINDOW - sink->begin;
-    if (run > sink->length)
-      run = sink->length;
+    if (run > sink->length) run = sink->length;
     size_t done = write_some(sink, sink->held + sink->begin, run);
     sink->begin = (sink->begin + done) % KV_WIRE_STDIN_WINDOW;
     sink->length -= done;
   }
-  if (sink->fd < 0)
-    return;
+  if (sink->fd < 0) return;
   if (sink->error != 0)
     give_up(sink);
   else if (sink->ending && sink->length == 0)
@@ -105,8 +98,7 @@ void kv_sink_flush(struct kv_sink *sink) {
 }
 
 uint32_t kv_sink_credit(struct kv_sink *sink) {
-  if (sink->consumed < KV_WIRE_STDIN_WINDOW / 4 || sink->ending || sink->error != 0)
-    return 0;
+  if (sink->consumed < KV_WIRE_STDIN_WINDOW / 4 || sink->ending || sink->error != 0) return 0;
   uint32_t due = sink->consumed;
   sink->allowed += due;
   sink->consumed = 0;
@@ -114,8 +106,7 @@ uint32_t kv_sink_credit(struct kv_sink *sink) {
 }
 
 void kv_sink_close(struct kv_sink *sink) {
-  if (sink->fd >= 0 && !sink->terminal)
-    close(sink->fd);
+  if (sink->fd >= 0 && !sink->terminal) close(sink->fd);
   sink->fd = -1;
   free(sink->held);
   sink->held = NULL;

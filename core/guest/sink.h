@@ -12,9 +12,9 @@
 struct kv_sink {
   int fd; /* -1: there is none (any more); what comes is dropped */
   bool terminal;
-  bool ending;  /* the host has sent its end of file */
-  bool waiting; /* a write found no room */
-  int error;    /* errno of a write that failed: the reader is gone, the disk is full */
+  bool ending;       /* the host has sent its end of file */
+  bool waiting;      /* a write found no room */
+  int error;         /* errno of a write that failed: the reader is gone, the disk is full */
   uint32_t allowed;  /* bytes that the host may still send */
   uint32_t consumed; /* bytes taken for which it was given no new credit yet */
   uint8_t *held;     /* NULL, or KV_WIRE_STDIN_WINDOW bytes */

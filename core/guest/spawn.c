@@ -66,8 +66,7 @@ BORROWED static void run_searched(struct kv_spawn *spawn) {
       else if (errno != ENOENT && errno != ENOTDIR)
         return;
     }
-    if (*end == '\0')
-      break;
+    if (*end == '\0') break;
     at = end + 1;
   }
   errno = worst;
@@ -76,16 +75,13 @@ BORROWED static void run_searched(struct kv_spawn *spawn) {
 BORROWED static int child(void *argument) {
   struct kv_spawn *spawn = argument;
   setsid();
-  if (spawn->terminal && ioctl(spawn->fds[0], TIOCSCTTY, 0) != 0)
-    fail(spawn, KV_SPAWN_SETUP);
+  if (spawn->terminal && ioctl(spawn->fds[0], TIOCSCTTY, 0) != 0) fail(spawn, KV_SPAWN_SETUP);
   for (int i = 0; i < 3; i++)
-    if (dup2(spawn->fds[i], i) != i)
-      fail(spawn, KV_SPAWN_SETUP);
+    if (dup2(spawn->fds[i], i) != i) fail(spawn, KV_SPAWN_SETUP);
   syscall(CLOSE_RANGE, 3u, ~0u, CLOSE_RANGE_ON_EXEC);
   if ((spawn->user->uid != 0 || spawn->user->gid != 0) && !become(spawn->user))
     fail(spawn, KV_SPAWN_SETUP);
-  if (chdir(spawn->directory) != 0)
-    fail(spawn, KV_SPAWN_DIRECTORY);
+  if (chdir(spawn->directory) != 0) fail(spawn, KV_SPAWN_DIRECTORY);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
@@ -131,14 +127,11 @@ static long clone_plain(uint8_t *stack, struct kv_spawn *spawn) {
   int back = procs < 0 ? -1 : openat(spawn->cgroup, "../../cgroup.procs", O_WRONLY | O_CLOEXEC);
   bool joined = back >= 0 && write(procs, "0", 1) == 1;
   long pid = clone(child, stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | SIGCHLD, spawn);
-  if (pid < 0)
-    pid = -errno;
+  if (pid < 0) pid = -errno;
   if (joined && write(back, "0", 1) != 1)
     dprintf(2, "kavach agent: cannot leave a command's control group\n");
-  if (procs >= 0)
-    close(procs);
-  if (back >= 0)
-    close(back);
+  if (procs >= 0) close(procs);
+  if (back >= 0) close(back);
   return pid;
 }
 
@@ -153,16 +146,13 @@ pid_t kv_spawn(struct kv_spawn *spawn) {
   };
   spawn->error = 0;
   long pid = clone_into(&arguments, spawn);
-  if (pid == -ENOSYS || pid == -EINVAL || pid == -EPERM)
-    pid = clone_plain(stack, spawn);
+  if (pid == -ENOSYS || pid == -EINVAL || pid == -EPERM) pid = clone_plain(stack, spawn);
   if (pid < 0) {
     spawn->error = (int)-pid;
     spawn->stage = KV_SPAWN_FORK;
     return -1;
   }
-  if (spawn->error == 0)
-    return (pid_t)pid;
-  while (waitpid((pid_t)pid, NULL, 0) < 0 && errno == EINTR)
-    continue;
+  if (spawn->error == 0) return (pid_t)pid;
+  while (waitpid((pid_t)pid, NULL, 0) < 0 && errno == EINTR) continue;
   return -1;
 }

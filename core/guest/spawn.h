@@ -18,7 +18,7 @@ struct kv_spawn {
   const char *search;  /* folders with ":" between them */
   const char *directory;
   const struct kv_user *user;
-  int fds[3]; /* all above 2; what becomes 0, 1 and 2 */
+  int fds[3];    /* all above 2; what becomes 0, 1 and 2 */
   bool terminal; /* fds[0] is a terminal: it becomes the session's */
   int cgroup;    /* descriptor of the group's folder to be born in, or -1 */
 

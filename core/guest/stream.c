@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 /* From this size on a splice is cheaper than a copy: it takes a write and a system call more. */
@@ -30,13 +31,46 @@ bool kv_stream_runnable(const struct kv_stream *stream) {
 
 void kv_stream_close(struct kv_stream *stream) {
   /* A terminal's master stays open for input and size: closing it would hang up the session. */
-  if (stream->fd >= 0 && stream->source != KV_SOURCE_TERMINAL)
-    close(stream->fd);
+  if (stream->fd >= 0 && stream->source != KV_SOURCE_TERMINAL) close(stream->fd);
   stream->fd = -1;
   stream->ready = false;
 }
 
+/* So many frames of less than a page's worth of writes each, one on the heels of the other, make
+ * a stream hot; so many looks that find nothing make it cold again. */
+#define HOT_AFTER 16
+#define COLD_AFTER 8
+#define SMALL (8u * 1024u)
+#define PAUSE_MS 5 /* not on its heels any more */
+
+static uint64_t now_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
+}
+
+bool kv_stream_tick(struct kv_stream *stream) {
+  stream->ready = stream->fd >= 0;
+  if (++stream->streak > COLD_AFTER || stream->fd < 0) stream->hot = false;
+  if (!stream->hot) stream->streak = 0;
+  return stream->hot;
+}
+
+static void weigh(struct kv_stream *stream, size_t count) {
+  if (stream->hot || count > SMALL || stream->source != KV_SOURCE_PIPE) {
+    stream->streak = 0;
+    return;
+  }
+  uint64_t now = now_ms();
+  if (now - stream->last_ms > PAUSE_MS) stream->streak = 0;
+  stream->last_ms = now;
+  if (++stream->streak < HOT_AFTER) return;
+  stream->hot = true;
+  stream->streak = 0;
+}
+
 static size_t sent(struct kv_stream *stream, size_t count) {
+  weigh(stream, count);
   stream->credit -= count;
   stream->sent += count;
   return count;
@@ -45,25 +79,21 @@ static size_t sent(struct kv_stream *stream, size_t count) {
 /* Moves pages instead of bytes, if the pipe holds enough of them. */
 static size_t pump_pages(struct kv_stream *stream, struct kv_port *port, uint32_t channel) {
   int held = 0;
-  if (ioctl(stream->fd, FIONREAD, &held) != 0 || held < (int)SPLICE_LEAST)
-    return 0;
+  if (ioctl(stream->fd, FIONREAD, &held) != 0 || held < (int)SPLICE_LEAST) return 0;
   size_t count = (size_t)held;
-  if (count > stream->credit)
-    count = (size_t)stream->credit;
-  if (count > KV_WIRE_DATA_MAX)
-    count = KV_WIRE_DATA_MAX;
+  if (count > stream->credit) count = (size_t)stream->credit;
+  if (count > KV_WIRE_DATA_MAX) count = KV_WIRE_DATA_MAX;
   if (count < SPLICE_LEAST || !kv_port_splice(port, stream->type, channel, stream->fd, count))
     return 0;
+  if (stream->hot && !stream->hung_up && count == (size_t)held) stream->ready = false;
   return sent(stream, count);
 }
 
 static size_t pump_bytes(struct kv_stream *stream, struct kv_port *port, uint32_t channel) {
   size_t most = KV_PORT_WRITE - KV_WIRE_HEADER;
-  if (most > stream->credit)
-    most = (size_t)stream->credit;
+  if (most > stream->credit) most = (size_t)stream->credit;
   uint8_t *to = kv_port_reserve(port, most);
-  if (to == NULL)
-    return 0;
+  if (to == NULL) return 0;
   ssize_t got = read(stream->fd, to, most);
   if (got > 0) {
     kv_port_commit(port, stream->type, channel, (size_t)got);
@@ -76,33 +106,28 @@ static size_t pump_bytes(struct kv_stream *stream, struct kv_port *port, uint32_
     }
     return sent(stream, (size_t)got);
   }
-  if (got < 0 && errno == EINTR)
-    return 0;
+  if (got < 0 && errno == EINTR) return 0;
   if (got < 0 && errno == EAGAIN) {
     stream->ready = stream->hung_up = false;
     return 0;
   }
   /* A terminal whose other side is closed reads EIO: its end of file. */
-  if (got < 0 && !(errno == EIO && stream->source == KV_SOURCE_TERMINAL))
-    stream->error = errno;
+  if (got < 0 && !(errno == EIO && stream->source == KV_SOURCE_TERMINAL)) stream->error = errno;
   kv_stream_close(stream);
   return 0;
 }
 
 size_t kv_stream_pump(struct kv_stream *stream, struct kv_port *port, uint32_t channel) {
-  if (!kv_stream_runnable(stream) || kv_port_uses(port, stream->fd))
-    return 0;
+  if (!kv_stream_runnable(stream) || kv_port_uses(port, stream->fd)) return 0;
   size_t count = stream->bulk && kv_port_can_splice(port) ? pump_pages(stream, port, channel) : 0;
   return count > 0 ? count : pump_bytes(stream, port, channel);
 }
 
 void kv_stream_look(struct kv_stream *stream) {
-  if (stream->fd < 0 || stream->credit > 0)
-    return;
+  if (stream->fd < 0 || stream->credit > 0) return;
   uint8_t byte;
   if (stream->source == KV_SOURCE_FILE) {
-    if (pread(stream->fd, &byte, 1, (off_t)stream->sent) == 0)
-      kv_stream_close(stream);
+    if (pread(stream->fd, &byte, 1, (off_t)stream->sent) == 0) kv_stream_close(stream);
     return;
   }
   struct pollfd look = {.fd = stream->fd, .events = POLLIN};

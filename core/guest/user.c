@@ -12,28 +12,24 @@
 
 /* A decimal id. The highest is -1 as the kernel sees it: "leave as it is", hence no id. */
 static bool number_of(const char *text, uint32_t *id) {
-  if (text[0] < '0' || text[0] > '9')
-    return false;
+  if (text[0] < '0' || text[0] > '9') return false;
   char *end;
   errno = 0;
   unsigned long long value = strtoull(text, &end, 10);
-  if (*end != '\0' || errno != 0 || value >= UINT32_MAX)
-    return false;
+  if (*end != '\0' || errno != 0 || value >= UINT32_MAX) return false;
   *id = (uint32_t)value;
   return true;
 }
 
 /* Copies what is used of the entry; it lives in fgetpwent's own memory. */
-static bool find_passwd(const char *name, bool by_id, uid_t uid, struct kv_user *user,
-                        char *login, size_t size) {
+static bool find_passwd(const char *name, bool by_id, uid_t uid, struct kv_user *user, char *login,
+                        size_t size) {
   FILE *file = fopen("/etc/passwd", "re");
-  if (file == NULL)
-    return false;
+  if (file == NULL) return false;
   bool found = false;
   for (struct passwd *entry; !found && (entry = fgetpwent(file)) != NULL;) {
     found = by_id ? entry->pw_uid == uid : strcmp(entry->pw_name, name) == 0;
-    if (!found)
-      continue;
+    if (!found) continue;
     user->uid = entry->pw_uid;
     user->gid = entry->pw_gid;
     snprintf(user->home, sizeof user->home, "%s", entry->pw_dir);
@@ -44,16 +40,13 @@ static bool find_passwd(const char *name, bool by_id, uid_t uid, struct kv_user 
 }
 
 static bool find_group(const char *name, gid_t *gid) {
-  if (number_of(name, gid))
-    return true;
+  if (number_of(name, gid)) return true;
   FILE *file = fopen("/etc/group", "re");
-  if (file == NULL)
-    return false;
+  if (file == NULL) return false;
   bool found = false;
   for (struct group *entry; !found && (entry = fgetgrent(file)) != NULL;) {
     found = strcmp(entry->gr_name, name) == 0;
-    if (found)
-      *gid = entry->gr_gid;
+    if (found) *gid = entry->gr_gid;
   }
   fclose(file);
   return found;
@@ -61,14 +54,11 @@ static bool find_group(const char *name, gid_t *gid) {
 
 static void add_groups(const char *login, struct kv_user *user) {
   FILE *file = fopen("/etc/group", "re");
-  if (file == NULL)
-    return;
+  if (file == NULL) return;
   for (struct group *entry; (entry = fgetgrent(file)) != NULL;) {
     for (char **member = entry->gr_mem; *member != NULL; member++) {
-      if (strcmp(*member, login) != 0 || entry->gr_gid == user->gid)
-        continue;
-      if (user->group_count < KV_USER_GROUPS)
-        user->groups[user->group_count++] = entry->gr_gid;
+      if (strcmp(*member, login) != 0 || entry->gr_gid == user->gid) continue;
+      if (user->group_count < KV_USER_GROUPS) user->groups[user->group_count++] = entry->gr_gid;
     }
   }
   fclose(file);
@@ -93,8 +83,7 @@ static int look_up(const char *name, const char *group, struct kv_user *user, ch
   }
   user->groups[0] = user->gid;
   user->group_count = 1;
-  if (group == NULL && login[0] != '\0')
-    add_groups(login, user);
+  if (group == NULL && login[0] != '\0') add_groups(login, user);
   return 0;
 }
 
@@ -103,8 +92,7 @@ int kv_user_find(const char *name, struct kv_user *user, char *why, size_t size)
   why[0] = '\0';
   strcpy(user->home, "/root");
   user->group_count = 1;
-  if (name[0] == '\0')
-    return 0;
+  if (name[0] == '\0') return 0;
   char copy[512];
   if (strlen(name) >= sizeof copy) {
     snprintf(why, size, "user: the name is too long");
@@ -112,7 +100,6 @@ int kv_user_find(const char *name, struct kv_user *user, char *why, size_t size)
   }
   strcpy(copy, name);
   char *colon = strchr(copy, ':');
-  if (colon != NULL)
-    *colon = '\0';
+  if (colon != NULL) *colon = '\0';
   return look_up(copy, colon == NULL ? NULL : colon + 1, user, why, size);
 }

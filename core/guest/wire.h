@@ -17,11 +17,15 @@
  * Flow control is by credit, for each stream of a channel apart: a sender sends at most as many
  * payload bytes of a stream as it was given. EXEC and GET carry the host's first credits for what
  * it receives; the agent gives KV_WIRE_STDIN_WINDOW for STDIN at the start of EXEC and PUT without
- * saying so. CREDIT adds to a stream's credit. So neither end ever holds more than a window.
+ * saying so, and more in steps of a quarter of it at least. CREDIT adds to a stream's credit. So
+ * neither end ever holds more than a window. CREDIT of 0 bytes for stream 0 says, once, that the
+ * command has closed its standard input: what still comes is dropped and earns no credit.
  *
- * A frame that breaks these rules (too long, a type or an encoding not known, credit overrun)
+ * A frame that breaks these rules (too long, a type or an encoding not known, credit overrun, a
+ * request on a channel in use, STDIN behind its end, anything before HELLO or a second HELLO)
  * cannot be recovered from: the agent ends every command, sends FAILED on channel 0, and powers
- * off. It never crashes on it.
+ * off. It never crashes on it. To a HELLO of another version it answers WELCOME with its own,
+ * then the same. A host that closes the port powers the guest off.
  */
 #ifndef KV_GUEST_WIRE_H
 #define KV_GUEST_WIRE_H
@@ -44,8 +48,11 @@ enum kv_wire_type {
   KV_WIRE_CREDIT = 4,   /* u32 stream (1 stdout, 2 stderr), u32 bytes; both directions (0 stdin) */
   KV_WIRE_SIGNAL = 5,   /* u32 signal number, to the command's process group */
   KV_WIRE_RESIZE = 6,   /* u16 rows, u16 columns of a pty */
-  KV_WIRE_KILL = 7,     /* SIGKILL to all that the command started; EXIT follows */
-  KV_WIRE_PUT = 8,      /* u32 mode, string path; the bytes come as STDIN; DONE or FAILED */
+  KV_WIRE_KILL = 7,     /* SIGKILL to all that the command started; EXIT follows. If it has exited
+                         * but its output still waits for credit: drops that. PUT, GET: ends it
+                         * with FAILED, ECANCELED */
+  KV_WIRE_PUT = 8,      /* u32 mode, string path; the bytes come as STDIN; DONE or FAILED. Written
+                         * beside the path, then renamed: it is replaced whole or not at all */
   KV_WIRE_GET = 9,      /* u32 credit, string path; STDOUT frames, then DONE or FAILED */
   KV_WIRE_MOUNT = 10,   /* u32 flags (1: read-only), string tag, string target; 9p over virtio */
   KV_WIRE_PING = 11,    /* any payload up to 64 bytes; PONG echoes it */
@@ -72,7 +79,11 @@ enum kv_wire_type {
  * With KV_WIRE_SHELL argc is 1 and the command runs as /bin/sh -c ARG. With KV_WIRE_PTY standard
  * input, output and error are one terminal of that size, and all output comes as STDOUT.
  * Without KV_WIRE_WANT_STDIN standard input is /dev/null.
- * FAILED's errno is execve's for a program that cannot be run: ENOENT, EACCES, ENOEXEC, E2BIG.
+ * PATH and HOME are supplied if absent, and with a pty TERM=linux; nothing else is.
+ * FAILED's errno is execve's for a program that cannot be run (ENOENT, EACCES, ENOEXEC, E2BIG), and
+ * then what is the program's name (argv[0] or /bin/sh) and nothing else. Otherwise what is a text:
+ * "working directory DIR", "user NAME: ...", "group NAME: ..." (EINVAL), "too many commands at
+ * once" (EAGAIN: more than 256 channels).
  */
 enum kv_wire_exec_flag { KV_WIRE_SHELL = 1, KV_WIRE_WANT_STDIN = 2, KV_WIRE_PTY = 4 };
 

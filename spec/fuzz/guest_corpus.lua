@@ -1,0 +1,37 @@
+-- guest_corpus.lua DIR: a seed corpus for the fuzzers of the agent's wire, a file a conversation.
+-- Formats are those of core/guest/wire.h. guest_port_fuzz reads a byte before the frames.
+
+local dir = assert(arg[1], "usage: lua5.4 guest_corpus.lua DIR")
+
+local function frame(type, channel, payload)
+  return ("<I4I4BBBB"):pack(#payload, channel, type, 0, 0, 0) .. payload
+end
+
+local function exec(channel, flags, argv, env, directory, user)
+  local strings = {}
+  for _, list in ipairs { argv, env } do
+    for _, s in ipairs(list) do strings[#strings + 1] = s .. "\0" end
+  end
+  return frame(2, channel, ("<I4I4I4I2I2I4I4zz"):pack(flags, 65536, 65536, 24, 80, #argv, #env,
+    directory or "", user or "") .. table.concat(strings))
+end
+
+local hello = frame(1, 0, ("<I4"):pack(1))
+local seeds = {
+  shell = hello .. exec(1, 1, { "echo hi; uname -a" }, {}),
+  argv = hello .. exec(7, 2, { "sha256sum", "-" }, { "A=b", "PATH=/bin" }, "/tmp", "nobody:users")
+    .. frame(3, 7, "some bytes") .. frame(3, 7, ""),
+  pty = hello .. exec(2, 7, { "tty" }, { "TERM=xterm" }) .. frame(6, 2, ("<I2I2"):pack(40, 120)),
+  control = hello .. exec(3, 0, { "true" }, {}) .. frame(4, 3, ("<I4I4"):pack(1, 4096))
+    .. frame(5, 3, ("<I4"):pack(15)) .. frame(7, 3, "") .. frame(11, 0, "ping") .. frame(12, 0, ""),
+  files = hello .. frame(8, 4, ("<I4z"):pack(420, "/tmp/a")) .. frame(3, 4, "bytes")
+    .. frame(9, 5, ("<I4z"):pack(65536, "/etc/passwd"))
+    .. frame(10, 6, ("<I4zz"):pack(1, "t", "/t")),
+}
+for name, bytes in pairs(seeds) do
+  for prefix, lead in pairs { frame = "", port = "\7" } do
+    local file = assert(io.open(("%s/%s-%s"):format(dir, prefix, name), "wb"))
+    file:write(lead, bytes)
+    file:close()
+  end
+end

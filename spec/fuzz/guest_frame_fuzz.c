@@ -1,0 +1,72 @@
+/*
+ * Fuzzes the agent's decoding of the wire: the input is what a host sends, whole.
+ * Each frame that decodes is parsed as the request that its type makes it, and what a parser
+ * accepts is read to its last byte, as the agent would.
+ *
+ *   clang -g -O1 -fsanitize=fuzzer,address,undefined -Icore/guest \
+ *     spec/fuzz/guest_frame_fuzz.c core/guest/frame.c core/guest/request.c \
+ *     core/guest/environment.c
+ */
+#include "environment.h"
+#include "frame.h"
+#include "request.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(bool holds) {
+  if (!holds) abort();
+}
+
+static void use_exec(const struct kv_frame *frame) {
+  struct kv_exec_request request;
+  if (!kv_exec_parse(frame, &request)) return;
+  struct kv_user user = {.home = "/root"};
+  struct kv_words words;
+  check(request.argc > 0);
+  if (kv_words_of(&words, &request, &user) != 0) return;
+  size_t arguments = 0, assignments = 0;
+  for (const char **at = words.argv; *at != NULL; at++)
+    arguments += strlen(*at) < frame->length + sizeof "sh";
+  for (const char **at = words.envp; *at != NULL; at++) assignments += strchr(*at, '=') != NULL;
+  bool shell = (request.flags & KV_WIRE_SHELL) != 0;
+  check(arguments == request.argc + (shell ? 2u : 0u));
+  check(assignments >= request.envc && assignments <= request.envc + 3u);
+  check(words.search != NULL && words.program != NULL);
+  kv_words_free(&words);
+}
+
+static void use_other(const struct kv_frame *frame) {
+  struct kv_put_request put;
+  struct kv_get_request get;
+  struct kv_mount_request mount;
+  if (frame->type == KV_WIRE_PUT && kv_put_parse(frame, &put))
+    check(put.mode <= 07777 && strlen(put.path) == frame->length - 5);
+  if (frame->type == KV_WIRE_GET && kv_get_parse(frame, &get))
+    check(strlen(get.path) == frame->length - 5);
+  if (frame->type == KV_WIRE_MOUNT && kv_mount_parse(frame, &mount))
+    check(strlen(mount.tag) + strlen(mount.target) == frame->length - 6);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  while (size > 0) {
+    /* A copy of exactly what is there, so that reading beyond it is seen. */
+    uint8_t *bytes = malloc(size);
+    if (bytes == NULL) return 0;
+    memcpy(bytes, data, size);
+    struct kv_frame frame;
+    long whole = kv_frame_decode(bytes, size, &frame);
+    check(whole <= (long)size);
+    if (whole > 0 && frame.type == KV_WIRE_EXEC)
+      use_exec(&frame);
+    else if (whole > 0)
+      use_other(&frame);
+    free(bytes);
+    if (whole <= 0) return 0;
+    data += whole;
+    size -= (size_t)whole;
+  }
+  return 0;
+}
