@@ -1,0 +1,49 @@
+--- The agent itself, run on this machine without a VM (its --socket mode), and a connection to it.
+
+local agent = require "kavach.sandbox.agent"
+local command = require "kavach.sandbox.command"
+local core = require "kavach.core"
+local pair = require "support.pair"
+local task = require "kavach.task"
+
+local M = {}
+
+M.program = core.library_dir() .. "/agent"
+
+---@return table native with fields agent, and methods start, run, close
+function M.open(options)
+  local near, far = pair.connect()
+  local self = { ended = task.event() }
+  self.child = assert(core.spawn({
+    argv = { M.program, "--socket", "0" }, stdin = far.raw, stdout = "null", stderr = "inherit",
+    env = { "PATH=/usr/bin:/bin" },
+  }, function(...) self.ended:set(...) end))
+  far:close()
+  self.agent = agent.new(options)
+  self.agent:attach(near)
+
+  --- Starts a command; a string is a line for the shell.
+  function self.start(given, more)
+    local shell = type(given) == "string"
+    local spec = { argv = shell and { given } or given, shell = shell }
+    for key, value in pairs(more or {}) do spec[key] = value end
+    return assert(command.start(self.agent, spec))
+  end
+
+  --- Runs one to its end: its exit (or nil and the error), stdout, stderr.
+  function self.run(given, more)
+    local running <close> = self.start(given, more)
+    running.stdout:collect(16 * 1024 * 1024)
+    running.stderr:collect(16 * 1024 * 1024)
+    local exit, why = running:wait(20000)
+    return exit, exit and running.stdout:collected() or why, (running.stderr:collected())
+  end
+
+  function self.close()
+    self.agent:lose(require "kavach.err".new("io", "the spec is over"))
+    self.child:forget()
+  end
+  return self
+end
+
+return M

@@ -1,0 +1,94 @@
+--- Stand-ins for QEMU: small programs that a sandbox starts in its place, so that what QEMU may do
+--- wrong can be had at will. None of them is a virtual machine.
+
+local core = require "kavach.core"
+
+local M = {}
+
+local folder
+
+local function write(name, bytes)
+  local path = folder .. "/" .. name
+  local file = assert(io.open(path, "wb"))
+  assert(file:write(bytes))
+  file:close()
+  return path
+end
+
+--- A folder for them, with files that pass for a kernel and an initramfs.
+function M.setup()
+  folder = os.tmpname()
+  os.remove(folder)
+  assert(os.execute("mkdir '" .. folder .. "'"))
+  M.kernel = write("kernel", ("\0"):rep(0x202) .. "HdrS" .. ("\0"):rep(64))
+  M.initrd = write("initrd", "x")
+  M.folder = folder
+end
+
+function M.teardown()
+  assert(os.execute("rm -rf '" .. folder .. "'"))
+end
+
+local count = 0
+local function program(text)
+  count = count + 1
+  local path = write("stand-in-" .. count, text)
+  assert(os.execute("chmod +x '" .. path .. "'"))
+  return path
+end
+
+--- A shell script.
+function M.shell(text)
+  return program("#!/bin/sh\n" .. text .. "\n")
+end
+
+--- A Lua script, in which `core` is kavach.core and `port` is the connection to the host.
+function M.lua(text)
+  local cpath = core.library_dir():match "^(.*)/[^/]*$" .. "/?.so"
+  return program(([[
+#!/usr/bin/lua5.4
+package.cpath = %q
+local core = require "kavach.core"
+local port = assert(core.connect "agent.sock")
+]]):format(cpath) .. text)
+end
+
+--- Serves as a guest would, with the real agent, but on this machine. It ends when the agent does.
+function M.native()
+  return M.lua(([[
+local over = false
+assert(core.spawn({ argv = { %q, "--socket", "0" }, stdin = port, stdout = "inherit",
+  stderr = "inherit" }, function() over = true end))
+port:close()
+while not over do
+  local callback, a, b = core.next()
+  while callback do
+    callback(a, b)
+    callback, a, b = core.next()
+  end
+  if not over then core.poll "once" end
+end
+]]):format(core.library_dir() .. "/agent"))
+end
+
+--- Options of a sandbox that runs such a program.
+function M.options(path, more)
+  local options = { backend = "tcg", qemu_path = path, kernel = M.kernel, initrd = M.initrd }
+  for key, value in pairs(more or {}) do options[key] = value end
+  return options
+end
+
+--- Whether a process of that number runs.
+function M.alive(pid)
+  local file = io.open(("/proc/%d/stat"):format(pid))
+  if not file then return false end
+  local state = file:read "a":match "%) (%a)"
+  file:close()
+  return state ~= "Z" and state ~= "X"
+end
+
+function M.exists(path)
+  return os.rename(path, path) ~= nil
+end
+
+return M
