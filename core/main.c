@@ -12,11 +12,12 @@
 #include <unistd.h>
 
 #include "kavach.h"
+#include "loop/lua_loop.h"
 #include "paths.h"
 
 int luaopen_kavach_core(lua_State *L);
 
-static lua_State *running; /* for the signal handler */
+static kv_interrupt interrupt; /* for the signal handler */
 
 /* ---- calling ---- */
 
@@ -26,10 +27,13 @@ static void stop_here(lua_State *L, lua_Debug *where) {
   luaL_error(L, "interrupted!");
 }
 
-/* The first interrupt stops the Lua code that runs; a second one finds the default action. */
+/* The first interrupt ends the wait, or stops the Lua code that runs; a second one finds the
+ * default action. */
 static void on_interrupt(int number) {
   signal(number, SIG_DFL);
-  lua_sethook(running, stop_here, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+  if (interrupt.loop && kv_loop_interrupt(interrupt.loop)) return;
+  lua_sethook(interrupt.thread, stop_here,
+              LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
 
 static int add_traceback(lua_State *L) {
@@ -46,7 +50,7 @@ static int call(lua_State *L, int arguments, int results) {
   int function = lua_gettop(L) - arguments;
   lua_pushcfunction(L, add_traceback);
   lua_insert(L, function);
-  running = L;
+  interrupt.thread = L;
   signal(SIGINT, on_interrupt);
   int status = lua_pcall(L, arguments, results, function);
   signal(SIGINT, SIG_DFL);
@@ -84,7 +88,8 @@ static bool require_global(lua_State *L, char *name) {
 /* ---- scripts ---- */
 
 static bool run_script(lua_State *L, char **argv, int at, int argc) {
-  const char *file = strcmp(argv[at], "-") == 0 && strcmp(argv[at - 1], "--") != 0 ? NULL : argv[at];
+  const char *file =
+      strcmp(argv[at], "-") == 0 && strcmp(argv[at - 1], "--") != 0 ? NULL : argv[at];
   int status = luaL_loadfile(L, file);
   if (status != LUA_OK) return report(L, status);
   int arguments = argc - at - 1;
@@ -93,12 +98,13 @@ static bool run_script(lua_State *L, char **argv, int at, int argc) {
   return report(L, call(L, arguments, 0));
 }
 
-/* Waits for the tasks that the main chunk has left running; their failures are the program's. */
-static bool finish_tasks(lua_State *L) {
+/* Waits for the tasks that the main chunk has left running; their failures are the program's. After
+ * a failure of its own they are cancelled. */
+static bool finish_tasks(lua_State *L, bool ok) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-  if (lua_getfield(L, -1, "kavach.task.scheduler") != LUA_TTABLE) return true;
-  lua_getfield(L, -1, "finish");
-  return report(L, call(L, 0, 0));
+  if (lua_getfield(L, -1, "kavach.task.scheduler") != LUA_TTABLE) return ok;
+  lua_getfield(L, -1, ok ? "finish" : "abandon");
+  return report(L, call(L, 0, 0)) && ok;
 }
 
 static void set_arg(lua_State *L, char **argv, int argc, int script) {
@@ -115,7 +121,7 @@ static void set_arg(lua_State *L, char **argv, int argc, int script) {
 
 typedef struct options {
   int script; /* index of the script's name in argv; argc: none */
-  bool execute, interactive, version, no_environment, bad;
+  bool execute, interactive, version, no_environment, bad, unfinished;
 } options;
 
 static const char usage[] =
@@ -145,7 +151,7 @@ static options read_options(int argc, char **argv) {
     bool alone = word[2] == '\0';
     if (word[1] == 'e' || word[1] == 'l') {
       o.execute |= word[1] == 'e';
-      if (alone && (++i == argc || argv[i][0] == '-')) o.bad = true;
+      if (alone && (++i == argc || argv[i][0] == '-')) o.bad = o.unfinished = true;
     } else if (alone && strchr("ivEW", word[1])) {
       o.interactive |= word[1] == 'i';
       o.version |= word[1] == 'v' || word[1] == 'i';
@@ -154,7 +160,10 @@ static options read_options(int argc, char **argv) {
       o.bad = true;
     }
     if (o.bad) {
-      fprintf(stderr, "kavach: unrecognized option '%s'\n%s", word, usage);
+      fprintf(stderr,
+              o.unfinished ? "kavach: '%s' needs argument\n%s"
+                           : "kavach: unrecognized option '%s'\n%s",
+              word, usage);
       break;
     }
   }
@@ -190,7 +199,7 @@ static bool prompt(lua_State *L) {
   return report(L, call(L, 0, 0));
 }
 
-static bool interpret(lua_State *L, int argc, char **argv, const options *o) {
+static bool run_all(lua_State *L, int argc, char **argv, const options *o) {
   bool terminal = isatty(STDIN_FILENO);
   if (o->version) printf("%s (kavach " KAVACH_VERSION ")\n", LUA_COPYRIGHT), fflush(stdout);
   set_arg(L, argv, argc, o->script);
@@ -199,13 +208,17 @@ static bool interpret(lua_State *L, int argc, char **argv, const options *o) {
   if (o->script < argc && !run_script(L, argv, o->script, argc)) return false;
   bool idle = o->script >= argc && !o->execute && !o->version;
   if (idle && !terminal && !run_chunk(L, luaL_loadfile(L, NULL))) return false;
-  if ((o->interactive || (idle && terminal)) && !prompt(L)) return false;
-  return finish_tasks(L);
+  return (!o->interactive && !(idle && terminal)) || prompt(L);
+}
+
+static bool interpret(lua_State *L, int argc, char **argv, const options *o) {
+  return finish_tasks(L, run_all(L, argc, argv, o));
 }
 
 /* ---- subcommands ---- */
 
-/* A word of letters that lua/kavach/cli has a file for, or an option that asks about the program. */
+/* A word of letters that lua/kavach/cli has a file for, or an option that asks about the program.
+ */
 static bool is_command(const char *word) {
   if (strcmp(word, "--help") == 0 || strcmp(word, "--version") == 0) return true;
   if (!*word || word[strspn(word, "abcdefghijklmnopqrstuvwxyz")] || strcmp(word, "init") == 0)
@@ -247,9 +260,12 @@ int main(int argc, char **argv) {
   }
   luaL_openlibs(L);
   lua_gc(L, LUA_GCGEN, 0, 0);
+  lua_pushlightuserdata(L, &interrupt);
+  lua_setfield(L, LUA_REGISTRYINDEX, KAVACH_INTERRUPT);
   kavach_open(L, NULL);
-  int code = command ? run_command(L, argc, argv)
-                     : interpret(L, argc, argv, &o) ? EXIT_SUCCESS : EXIT_FAILURE;
+  int code = command                        ? run_command(L, argc, argv)
+             : interpret(L, argc, argv, &o) ? EXIT_SUCCESS
+                                            : EXIT_FAILURE;
   lua_close(L);
   return code;
 }

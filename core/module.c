@@ -28,7 +28,8 @@ static void dispatch(void *arg) {
     lua_getfield(L, -1, "step");
     lua_pcall(L, 0, 0, 0);
   }
-  if (lua_gettop(L) > top && lua_isstring(L, -1)) fprintf(stderr, "kavach: %s\n", lua_tostring(L, -1));
+  if (lua_gettop(L) > top && lua_isstring(L, -1))
+    fprintf(stderr, "kavach: %s\n", lua_tostring(L, -1));
   lua_settop(L, top);
 }
 
@@ -39,7 +40,8 @@ static kv_loop *open_loop(lua_State *L, uv_loop_t *foreign, kv_error *e) {
     kv_loop **known = lua_touserdata(L, -1);
     lua_pop(L, 1);
     if (!foreign || (*known)->uv == foreign) return *known;
-    kv_fail(e, "invalid_argument", "this Lua state has a loop already: give yours before the first require");
+    kv_fail(e, "invalid_argument",
+            "this Lua state has a loop already: give yours before the first require");
     return NULL;
   }
   lua_pop(L, 1);
@@ -86,10 +88,12 @@ KAVACH_API int luaopen_kavach_core(lua_State *L) {
 
 /* ---- the C API: kavach.h ---- */
 
-/* Lets `require` find the C side in this program and the Lua side where it stands. */
+/* Lets `require` find the C side in this program, modules with libraries of their own beside the
+ * helpers, and the Lua side where it stands. */
 static void register_module(lua_State *L) {
-  char directory[KV_PATH_MAX];
+  char directory[KV_PATH_MAX], helpers[KV_PATH_MAX];
   kv_lua_dir(directory);
+  kv_library_dir(helpers);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
   lua_pushcfunction(L, luaopen_kavach_core);
   lua_setfield(L, -2, "kavach.core");
@@ -97,6 +101,10 @@ static void register_module(lua_State *L) {
   lua_getfield(L, -1, "path");
   lua_pushfstring(L, "%s/?.lua;%s/?/init.lua;%s", directory, directory, lua_tostring(L, -1));
   lua_setfield(L, -3, "path");
+  lua_pop(L, 1);
+  lua_getfield(L, -1, "cpath");
+  lua_pushfstring(L, "%s/../?.so;%s", helpers, lua_tostring(L, -1));
+  lua_setfield(L, -3, "cpath");
   lua_pop(L, 3);
 }
 

@@ -1,7 +1,9 @@
 #include "loop/loop.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void stay_awake(uv_idle_t *idle) { (void)idle; }
 
@@ -10,12 +12,23 @@ static void after_poll(uv_check_t *check) {
   if (kv_loop_has_completions(loop) && loop->dispatch) loop->dispatch(loop->dispatch_arg);
 }
 
+static void do_nothing(uv_async_t *async) { (void)async; }
+
 static void free_loop(kv_loop *loop) {
   if (loop) free(loop->helpers);
   free(loop);
 }
 
+/* libuv aborts over a descriptor of its own that has the number of a standard one. */
+static void open_standard_descriptors(void) {
+  int fd;
+  do fd = open("/dev/null", O_RDWR);
+  while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd >= 0) close(fd);
+}
+
 kv_loop *kv_loop_open(uv_loop_t *foreign, const char *helpers, kv_error *e) {
+  open_standard_descriptors();
   kv_loop *loop = calloc(1, sizeof *loop);
   if (loop) loop->helpers = strdup(helpers);
   int status = loop && loop->helpers ? 0 : UV_ENOMEM;
@@ -33,6 +46,8 @@ kv_loop *kv_loop_open(uv_loop_t *foreign, const char *helpers, kv_error *e) {
   loop->busy.data = loop->after.data = loop;
   loop->open_handles = 2;
   if (foreign) uv_check_start(&loop->after, after_poll);
+  if (!foreign && uv_async_init(loop->uv, &loop->woken, do_nothing) == 0)
+    uv_unref((uv_handle_t *)&loop->woken);
   uv_unref((uv_handle_t *)&loop->after);
   return loop;
 }
@@ -48,6 +63,7 @@ static void close_left_over(uv_handle_t *handle, void *arg) {
 }
 
 void kv_loop_close(kv_loop *loop) {
+  if (loop->interrupt) loop->interrupt->loop = NULL;
   if (loop->end_processes) loop->end_processes(loop);
   uv_close((uv_handle_t *)&loop->busy, handle_closed);
   uv_close((uv_handle_t *)&loop->after, handle_closed);
@@ -64,6 +80,13 @@ bool kv_loop_poll(kv_loop *loop, bool wait) {
   bool more = uv_run(loop->uv, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT) != 0;
   loop->running = false;
   return more || kv_loop_has_completions(loop);
+}
+
+bool kv_loop_interrupt(kv_loop *loop) {
+  if (!loop->running || loop->foreign) return false;
+  loop->interrupted = 1;
+  uv_async_send(&loop->woken);
+  return true;
 }
 
 void kv_complete(kv_loop *loop, kv_completion *c) {

@@ -8,6 +8,7 @@
 #ifndef KV_LOOP_LOOP_H
 #define KV_LOOP_LOOP_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <uv.h>
 
@@ -24,11 +25,13 @@ struct kv_completion {
 
 typedef struct kv_loop {
   uv_loop_t *uv;
-  bool foreign;        /* an embedder's: it is the embedder who runs it */
-  bool running;        /* inside kv_loop_poll */
-  kv_completion queue; /* head of a ring */
-  kv_completion wake;  /* queued to have a dispatch without a cause of its own */
-  char *helpers;       /* directory of the helper programs */
+  bool foreign;                      /* an embedder's: it is the embedder who runs it */
+  volatile sig_atomic_t running;     /* inside kv_loop_poll */
+  volatile sig_atomic_t interrupted; /* by kv_loop_interrupt, since it was last asked */
+  struct kv_interrupt *interrupt;    /* NULL: nobody interrupts */
+  kv_completion queue;               /* head of a ring */
+  kv_completion wake;                /* queued to have a dispatch without a cause of its own */
+  char *helpers;                     /* directory of the helper programs */
   /* A foreign loop's: called after its poll phase while completions wait. */
   void (*dispatch)(void *arg);
   void *dispatch_arg;
@@ -38,10 +41,18 @@ typedef struct kv_loop {
   uv_idle_t busy; /* active while completions wait */
   uv_check_t after;
   int open_handles; /* of the two above */
+  uv_async_t woken; /* for kv_loop_interrupt; on a loop of our own */
 } kv_loop;
 
+/* What a program's signal handler needs to stop whatever runs. */
+typedef struct kv_interrupt {
+  kv_loop *volatile loop; /* NULL until it is open */
+  void *volatile thread;  /* the lua_State that runs */
+} kv_interrupt;
+
 /* Opens on `foreign`, or on a loop of its own if that is NULL. `helpers` is the directory of the
- * supervisor program. Returns NULL with *e filled. */
+ * supervisor program. Opens /dev/null for each of the descriptors 0 to 2 that is closed. Returns
+ * NULL with *e filled. */
 kv_loop *kv_loop_open(uv_loop_t *foreign, const char *helpers, kv_error *e);
 
 /* Ends every process that the loop started and frees the loop. The handles of streams and timers
@@ -52,6 +63,9 @@ void kv_loop_close(kv_loop *loop);
 /* Runs the loop once; with `wait`, until something happens. False if nothing is left that could
  * happen, or if this is a call from inside the loop. */
 bool kv_loop_poll(kv_loop *loop, bool wait);
+
+/* For a signal handler: ends the wait of kv_loop_poll. False if it is not in one. */
+bool kv_loop_interrupt(kv_loop *loop);
 
 void kv_complete(kv_loop *loop, kv_completion *c);
 /* Takes c out of the queue, if it is in it. */

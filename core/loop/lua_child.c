@@ -12,12 +12,34 @@
 
 #define CHILD "kavach.core.child"
 
+/* The userdata, whose user value is the callback. Nothing but a weak table knows it besides its
+ * owner: one that nobody holds any more is collected, and its process killed. */
 typedef struct kv_lua_child {
   kv_child child;
-  kv_waiter waiter;
 } kv_lua_child;
 
+static const char children_key = 0; /* in the registry: the weak table, address -> userdata */
+
 extern char **environ;
+
+static int do_nothing(lua_State *L) {
+  (void)L;
+  return 0;
+}
+
+/* Pushes the callback, which is not called again. */
+static void push_callback(lua_State *L, kv_lua_child *self) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &children_key);
+  if (lua_rawgetp(L, -1, self) == LUA_TUSERDATA)
+    lua_getiuservalue(L, -1, 1);
+  else
+    lua_pushcfunction(L, do_nothing); /* its finaliser is due */
+  lua_insert(L, -3);
+  lua_pop(L, 1);
+  lua_pushnil(L);
+  lua_rawsetp(L, -2, self);
+  lua_pop(L, 1);
+}
 
 /* callback("ended", exit code, signal, cpu_us, max_rss_kb) or
  * callback("failed", "start" | "chdir" | "exec" | "supervisor", message) */
@@ -26,7 +48,7 @@ static int deliver_end(kv_completion *done, void *to) {
   lua_State *L = to;
   kv_lua_child *self = (kv_lua_child *)((char *)done - offsetof(kv_lua_child, child.done));
   const kv_child *c = &self->child;
-  kv_waiter_push(L, &self->waiter);
+  push_callback(L, self);
   if (c->state == KV_CHILD_ENDED) {
     lua_pushliteral(L, "ended");
     lua_pushinteger(L, c->code);
@@ -53,7 +75,8 @@ static const char *const *strings(lua_State *L, int index, size_t *count) {
     size_t length;
     list[i] = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
     if (!list[i]) luaL_error(L, "argument and environment lists hold strings only");
-    if (strlen(list[i]) != length) luaL_error(L, "an argument or environment entry has a NUL in it");
+    if (strlen(list[i]) != length)
+      luaL_error(L, "an argument or environment entry has a NUL in it");
     lua_pop(L, 1); /* the list keeps it alive */
   }
   list[*count] = NULL;
@@ -82,9 +105,25 @@ static int open_pipe(pipes *p, int i) {
   return 0;
 }
 
+/* Makes the pipes that are wanted. All or none. */
+static int open_pipes(const int wanted[3], kv_command *command, pipes *p, kv_error *e) {
+  for (int i = 0; i < 3; i++) {
+    if (wanted[i] == 1 && open_pipe(p, i) < 0) {
+      kv_fail_errno(e, errno, "%.100s: cannot make a pipe", command->argv[0]);
+      close_all(p->child);
+      close_all(p->host);
+      return -1;
+    }
+    if (wanted[i] == 1) command->stdio[i] = p->child[i];
+    if (wanted[i] == 2) command->stdio[i] = i;
+    if (wanted[i] == 3) command->stdio[i] = command->stdio[1];
+  }
+  return 0;
+}
+
 /* Fills p and the command's descriptors by opts.stdin, .stdout, .stderr: "null" (the default),
  * "pipe", "inherit", a stream, or, for stderr, "stdout". */
-static void plan_stdio(lua_State *L, int opts, kv_command *command, pipes *p) {
+static int plan_stdio(lua_State *L, int opts, kv_command *command, pipes *p, kv_error *e) {
   static const char *const names[] = {"stdin", "stdout", "stderr"};
   static const char *const ways[] = {"null", "pipe", "inherit", "stdout", NULL};
   int wanted[3];
@@ -92,22 +131,13 @@ static void plan_stdio(lua_State *L, int opts, kv_command *command, pipes *p) {
     lua_getfield(L, opts, names[i]);
     command->stdio[i] = p->child[i] = p->host[i] = -1;
     wanted[i] = 0;
-    if (lua_isuserdata(L, -1)) command->stdio[i] = kv_lua_stream_fd(L, lua_gettop(L));
+    if (lua_isuserdata(L, -1))
+      command->stdio[i] = kv_lua_lend_stream(L, lua_gettop(L));
     else
       wanted[i] = luaL_checkoption(L, -1, "null", ways);
     lua_pop(L, 1);
   }
-  for (int i = 0; i < 3; i++) {
-    if (wanted[i] == 1 && open_pipe(p, i) < 0) {
-      int error = errno;
-      close_all(p->child);
-      close_all(p->host);
-      luaL_error(L, "cannot make a pipe: %s", strerror(error));
-    }
-    if (wanted[i] == 1) command->stdio[i] = p->child[i];
-    if (wanted[i] == 2) command->stdio[i] = i;
-    if (wanted[i] == 3) command->stdio[i] = command->stdio[1];
-  }
+  return open_pipes(wanted, command, p, e);
 }
 
 static const char *string_field(lua_State *L, int table, const char *key, const char *fallback) {
@@ -122,8 +152,17 @@ static const char *search_path(const char *const *envp) {
   return "/usr/local/bin:/usr/bin:/bin";
 }
 
-/* spawn{argv=, env=, cwd=, stdin=, stdout=, stderr=, tell_start=}, callback -> child, stdin, stdout, stderr
- * (streams, where piped) | nil, message */
+/* Has the function at 2 called at the end of the child, whose userdata is at `at`. */
+static void keep_callback(lua_State *L, const kv_lua_child *self, int at) {
+  lua_pushvalue(L, 2);
+  lua_setiuservalue(L, at, 1);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &children_key);
+  lua_pushvalue(L, at);
+  lua_rawsetp(L, -2, self);
+}
+
+/* spawn{argv=, env=, cwd=, stdin=, stdout=, stderr=, tell_start=}, callback -> child, stdin,
+ * stdout, stderr (streams, where piped) | nil, message */
 static int child_spawn(lua_State *L) {
   kv_loop *loop = kv_lua_loop(L);
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -141,25 +180,25 @@ static int child_spawn(lua_State *L) {
   command.path = search_path(command.envp);
   lua_getfield(L, 1, "tell_start");
   command.tell_start = lua_toboolean(L, -1);
-  kv_lua_child *self = lua_newuserdatauv(L, sizeof *self, 0);
+  kv_lua_child *self = lua_newuserdatauv(L, sizeof *self, 1);
   memset(self, 0, sizeof *self);
-  kv_waiter_init(&self->waiter, NULL);
   self->child.done.deliver = deliver_end;
   luaL_setmetatable(L, CHILD);
   int at = lua_gettop(L);
   pipes p;
-  plan_stdio(L, 1, &command, &p);
   kv_error e;
+  if (plan_stdio(L, 1, &command, &p, &e) < 0) return kv_lua_fail(L, &e);
   int status = kv_child_start(loop, &self->child, &command, &e);
   close_all(p.child);
   if (status < 0) {
     close_all(p.host);
     return kv_lua_fail(L, &e);
   }
-  kv_waiter_begin(L, &self->waiter, 2, at);
+  keep_callback(L, self, at);
   lua_pushvalue(L, at);
   for (int i = 0; i < 3; i++) {
-    if (p.host[i] < 0) lua_pushnil(L);
+    if (p.host[i] < 0)
+      lua_pushnil(L);
     else
       kv_lua_push_stream(L, loop, p.host[i]);
   }
@@ -176,7 +215,8 @@ static int child_signal(lua_State *L) {
 /* child:pid() -> number | nil while it is not known */
 static int child_pid(lua_State *L) {
   kv_lua_child *self = luaL_checkudata(L, 1, CHILD);
-  if (self->child.pid) lua_pushinteger(L, self->child.pid);
+  if (self->child.pid)
+    lua_pushinteger(L, self->child.pid);
   else
     lua_pushnil(L);
   return 1;
@@ -186,7 +226,6 @@ static int child_pid(lua_State *L) {
 static int child_forget(lua_State *L) {
   kv_lua_child *self = luaL_checkudata(L, 1, CHILD);
   if (self->child.loop) kv_child_forget(&self->child);
-  kv_waiter_cancel(L, &self->waiter);
   return 0;
 }
 
@@ -226,7 +265,8 @@ static bool release(lua_State *L, const char *path) {
   return true;
 }
 
-/* remove_dir(path): a private directory, with all in it; nothing if it is gone -> true | nil, message */
+/* remove_dir(path): a private directory, with all in it; nothing if it is gone -> true | nil,
+ * message */
 static int remove_dir(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   push_locks(L);
@@ -251,7 +291,7 @@ static int keep_dir(lua_State *L) {
     return 2;
   }
   lua_pushlstring(L, path, (size_t)(name - path));
-  const char *kept = lua_pushfstring(L, "%s/kept%s", lua_tostring(L, -1), name + 2);
+  const char *kept = lua_pushfstring(L, "%s/kept%s", lua_tostring(L, -1), name + strlen("/vm"));
   if (rename(path, kept) < 0) {
     lua_pushnil(L);
     lua_pushfstring(L, "cannot rename '%s': %s", path, strerror(errno));
@@ -266,8 +306,10 @@ void kv_lua_child_functions(lua_State *L, kv_loop *loop) {
                                        {"remove_dir", remove_dir},
                                        {"keep_dir", keep_dir},
                                        {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"signal", child_signal}, {"pid", child_pid},
-                                     {"forget", child_forget}, {"__gc", child_forget},
+  static const luaL_Reg methods[] = {{"signal", child_signal},
+                                     {"pid", child_pid},
+                                     {"forget", child_forget},
+                                     {"__gc", child_forget},
                                      {NULL, NULL}};
   luaL_newmetatable(L, CHILD);
   luaL_setfuncs(L, methods, 0);
@@ -276,6 +318,12 @@ void kv_lua_child_functions(lua_State *L, kv_loop *loop) {
   lua_pop(L, 1);
   lua_newtable(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &locks_key);
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushliteral(L, "v");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &children_key);
   lua_pushlightuserdata(L, loop);
   luaL_setfuncs(L, functions, 1);
 }

@@ -45,11 +45,34 @@ void kv_waiter_push(lua_State *L, kv_waiter *w) {
 
 /* ---- the loop ---- */
 
-/* poll(wait) -> whether anything is left that could happen */
+/* poll("once" | "nowait") -> whether anything is left that could happen, whether it was interrupted
+ */
 static int loop_poll(lua_State *L) {
   static const char *const modes[] = {"once", "nowait", NULL};
-  lua_pushboolean(L, kv_loop_poll(kv_lua_loop(L), luaL_checkoption(L, 1, "once", modes) == 0));
-  return 1;
+  kv_loop *loop = kv_lua_loop(L);
+  lua_pushboolean(L, kv_loop_poll(loop, luaL_checkoption(L, 1, "once", modes) == 0));
+  lua_pushboolean(L, loop->interrupted);
+  loop->interrupted = 0;
+  return 2;
+}
+
+/* resume(coroutine) -> true | false, error: as coroutine.resume, but known to who interrupts */
+static int loop_resume(lua_State *L) {
+  kv_interrupt *interrupt = kv_lua_loop(L)->interrupt;
+  lua_State *task = lua_tothread(L, 1);
+  luaL_argexpected(L, task, 1, "coroutine");
+  void *before = interrupt ? interrupt->thread : NULL;
+  int results;
+  if (interrupt) interrupt->thread = task;
+  int status = lua_resume(task, L, 0, &results);
+  if (interrupt) interrupt->thread = before;
+  lua_pushboolean(L, status == LUA_OK || status == LUA_YIELD);
+  if (lua_toboolean(L, -1)) {
+    lua_pop(task, results);
+    return 1;
+  }
+  lua_xmove(task, L, 1);
+  return 2;
 }
 
 /* next() -> callback, its arguments…; nothing if no completion waits */
@@ -173,7 +196,8 @@ static void on_signal(uv_signal_t *signal, int number) {
 }
 
 /* Pushes a userdata of that type with an empty box. */
-static kv_timer *new_timer(lua_State *L, const char *type, int (*deliver)(kv_completion *, void *)) {
+static kv_timer *new_timer(lua_State *L, const char *type,
+                           int (*deliver)(kv_completion *, void *)) {
   luaL_checktype(L, 2, LUA_TFUNCTION);
   kv_lua_timer *t = lua_newuserdatauv(L, sizeof *t, 0);
   t->box = NULL;
@@ -226,12 +250,18 @@ static void new_type(lua_State *L, const char *name, lua_CFunction close) {
 
 void kv_lua_loop_functions(lua_State *L, kv_loop *loop) {
   static const luaL_Reg functions[] = {
-      {"poll", loop_poll},       {"next", loop_next},
-      {"now", loop_now},         {"hrtime", loop_hrtime},
-      {"alive", loop_alive},     {"wake", loop_wake},
-          {"backend", loop_backend},
-      {"timer", loop_timer},     {"signal", loop_signal},
-      {"is_foreign", loop_is_foreign}, {NULL, NULL},
+      {"poll", loop_poll},
+      {"next", loop_next},
+      {"now", loop_now},
+      {"hrtime", loop_hrtime},
+      {"alive", loop_alive},
+      {"wake", loop_wake},
+      {"backend", loop_backend},
+      {"resume", loop_resume},
+      {"timer", loop_timer},
+      {"signal", loop_signal},
+      {"is_foreign", loop_is_foreign},
+      {NULL, NULL},
   };
   new_type(L, TIMER, timer_close_method);
   new_type(L, SIGNAL, signal_close_method);

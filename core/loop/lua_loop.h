@@ -43,7 +43,7 @@ void kv_lua_system_functions(lua_State *L, kv_loop *loop);
 
 /* Pushes a stream userdata that owns fd; nil if it cannot. */
 void kv_lua_push_stream(lua_State *L, kv_loop *loop, int fd);
-/* The descriptor of the open stream at `index`; raises if there is none. */
-int kv_lua_stream_fd(lua_State *L, int index);
+/* The descriptor of the open stream at `index`, for another process; raises if there is none. */
+int kv_lua_lend_stream(lua_State *L, int index);
 
 #endif

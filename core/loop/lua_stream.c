@@ -65,10 +65,16 @@ void kv_lua_push_stream(lua_State *L, kv_loop *loop, int fd) {
   lua_pop(L, 1); /* the message: the nil below stands for the stream */
 }
 
-int kv_lua_stream_fd(lua_State *L, int index) {
+static kv_stream *check_open(lua_State *L, int index) {
   kv_lua_stream *self = luaL_checkudata(L, index, STREAM);
   if (!self->stream) luaL_argerror(L, index, "the stream is closed");
-  return self->stream->fd;
+  return self->stream;
+}
+
+int kv_lua_lend_stream(lua_State *L, int index) {
+  kv_stream *s = check_open(L, index);
+  kv_stream_lend(s);
+  return s->fd;
 }
 
 /* stream(fd[, own]) -> stream | nil, message. Borrowed unless own is true. */
@@ -76,16 +82,23 @@ static int stream_open(lua_State *L) {
   return open_stream(L, kv_lua_loop(L), (int)luaL_checkinteger(L, 1), lua_toboolean(L, 2));
 }
 
+static const char *check_path(lua_State *L) {
+  size_t length;
+  const char *path = luaL_checklstring(L, 1, &length);
+  luaL_argcheck(L, strlen(path) == length, 1, "a path has no NUL in it");
+  return path;
+}
+
 /* listen(path), connect(path) -> stream | nil, message */
 static int stream_listen(lua_State *L) {
   kv_error e;
-  int fd = kv_unix_listen(luaL_checkstring(L, 1), &e);
+  int fd = kv_unix_listen(check_path(L), &e);
   return fd < 0 ? kv_lua_fail(L, &e) : open_stream(L, kv_lua_loop(L), fd, true);
 }
 
 static int stream_connect(lua_State *L) {
   kv_error e;
-  int fd = kv_unix_connect(luaL_checkstring(L, 1), &e);
+  int fd = kv_unix_connect(check_path(L), &e);
   return fd < 0 ? kv_lua_fail(L, &e) : open_stream(L, kv_lua_loop(L), fd, true);
 }
 
@@ -98,7 +111,8 @@ static int stream_try_read(lua_State *L) {
   char bytes[READ_MAX];
   ssize_t n = kv_stream_read(self->stream, bytes, max < READ_MAX ? (size_t)max : READ_MAX);
   if (n == -1) return fail_errno(L);
-  if (n == KV_WOULD_BLOCK) lua_pushboolean(L, 0);
+  if (n == KV_WOULD_BLOCK)
+    lua_pushboolean(L, 0);
   else
     lua_pushlstring(L, bytes, (size_t)n);
   return 1;
@@ -114,7 +128,8 @@ static int stream_try_write(lua_State *L) {
   if (!self->stream) return fail_closed(L);
   ssize_t n = kv_stream_write(self->stream, bytes + from - 1, size - (size_t)(from - 1));
   if (n == -1) return fail_errno(L);
-  if (n == KV_WOULD_BLOCK) lua_pushboolean(L, 0);
+  if (n == KV_WOULD_BLOCK)
+    lua_pushboolean(L, 0);
   else
     lua_pushinteger(L, n);
   return 1;
@@ -178,7 +193,7 @@ static int stream_shutdown(lua_State *L) {
 }
 
 static int stream_fd(lua_State *L) {
-  lua_pushinteger(L, kv_lua_stream_fd(L, 1));
+  lua_pushinteger(L, check_open(L, 1)->fd);
   return 1;
 }
 
@@ -208,16 +223,24 @@ static int stream_gc(lua_State *L) {
 }
 
 void kv_lua_stream_functions(lua_State *L, kv_loop *loop) {
-  static const luaL_Reg functions[] = {
-      {"stream", stream_open}, {"listen", stream_listen}, {"connect", stream_connect}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {
-      {"try_read", stream_try_read},       {"try_write", stream_try_write},
-      {"try_accept", stream_try_accept},   {"wait_read", stream_wait_read},
-      {"wait_write", stream_wait_write},   {"cancel_read", stream_cancel_read},
-      {"cancel_write", stream_cancel_write}, {"shutdown", stream_shutdown},
-      {"fd", stream_fd},                   {"is_closed", stream_is_closed},
-      {"close", stream_close},             {"__close", stream_close},
-      {"__gc", stream_gc},                 {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"stream", stream_open},
+                                       {"listen", stream_listen},
+                                       {"connect", stream_connect},
+                                       {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"try_read", stream_try_read},
+                                     {"try_write", stream_try_write},
+                                     {"try_accept", stream_try_accept},
+                                     {"wait_read", stream_wait_read},
+                                     {"wait_write", stream_wait_write},
+                                     {"cancel_read", stream_cancel_read},
+                                     {"cancel_write", stream_cancel_write},
+                                     {"shutdown", stream_shutdown},
+                                     {"fd", stream_fd},
+                                     {"is_closed", stream_is_closed},
+                                     {"close", stream_close},
+                                     {"__close", stream_close},
+                                     {"__gc", stream_gc},
+                                     {NULL, NULL}};
   luaL_newmetatable(L, STREAM);
   luaL_setfuncs(L, methods, 0);
   lua_pushvalue(L, -1);

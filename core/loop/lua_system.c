@@ -51,7 +51,8 @@ static int raw_restore(lua_State *L) {
   return 0;
 }
 
-/* raw_mode(fd) -> an object whose close() (also __close, __gc) puts the terminal back | nil, message */
+/* raw_mode(fd) -> an object whose close() (also __close, __gc) puts the terminal back | nil,
+ * message */
 static int system_raw_mode(lua_State *L) {
   int fd = (int)luaL_checkinteger(L, 1);
   raw_mode *raw = lua_newuserdatauv(L, sizeof *raw, 0);
@@ -78,11 +79,13 @@ static int system_library_dir(lua_State *L) {
 }
 
 void kv_lua_system_functions(lua_State *L, kv_loop *loop) {
-  static const luaL_Reg functions[] = {
-      {"environ", system_environ},   {"isatty", system_isatty},
-      {"getpid", system_getpid},     {"winsize", system_winsize},
-      {"raw_mode", system_raw_mode}, {"library_dir", system_library_dir},
-      {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"environ", system_environ},
+                                       {"isatty", system_isatty},
+                                       {"getpid", system_getpid},
+                                       {"winsize", system_winsize},
+                                       {"raw_mode", system_raw_mode},
+                                       {"library_dir", system_library_dir},
+                                       {NULL, NULL}};
   luaL_newmetatable(L, RAW);
   static const char *const closers[] = {"close", "__close", "__gc"};
   for (size_t i = 0; i < sizeof closers / sizeof closers[0]; i++) {

@@ -18,7 +18,8 @@
 static int find_parent(char parent[KV_PRIVATE_PATH_MAX], kv_error *e) {
   const char *runtime = getenv("XDG_RUNTIME_DIR");
   struct stat info;
-  int n = runtime && runtime[0] == '/' && stat(runtime, &info) == 0
+  int n = runtime && runtime[0] == '/' && stat(runtime, &info) == 0 && S_ISDIR(info.st_mode) &&
+                  info.st_uid == geteuid()
               ? snprintf(parent, KV_PRIVATE_PATH_MAX, "%s/kavach", runtime)
               : snprintf(parent, KV_PRIVATE_PATH_MAX, "/tmp/kavach-%u", (unsigned)geteuid());
   if (n < 0 || n >= KV_PRIVATE_PATH_MAX - 64)
@@ -27,7 +28,9 @@ static int find_parent(char parent[KV_PRIVATE_PATH_MAX], kv_error *e) {
     return kv_fail_errno(e, errno, "cannot make the private directory's parent '%s'", parent);
   if (lstat(parent, &info) < 0) return kv_fail_errno(e, errno, "'%s'", parent);
   if (!S_ISDIR(info.st_mode) || info.st_uid != geteuid() || (info.st_mode & 077))
-    return kv_fail(e, "io", "'%s' is not a folder of this user's alone: remove it, or set XDG_RUNTIME_DIR", parent);
+    return kv_fail(e, "io",
+                   "'%s' is not a folder of this user's alone: remove it, or set XDG_RUNTIME_DIR",
+                   parent);
   return 0;
 }
 

@@ -28,7 +28,8 @@ static kv_stream *new_stream(kv_loop *loop, int fd, kv_error *e) {
 }
 
 kv_stream *kv_stream_own(kv_loop *loop, int fd, kv_error *e) {
-  if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0) {
+  int flags = fcntl(fd, F_GETFL);
+  if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
     kv_fail_errno(e, errno, "descriptor %d", fd);
     return NULL;
   }
@@ -61,6 +62,11 @@ kv_stream *kv_stream_borrow(kv_loop *loop, int fd, kv_error *e) {
   s->owned = anew >= 0;
   s->shared = anew < 0 && !(flags & O_NONBLOCK);
   return s;
+}
+
+void kv_stream_lend(kv_stream *s) {
+  int flags = fcntl(s->fd, F_GETFL);
+  if (flags & O_NONBLOCK && fcntl(s->fd, F_SETFL, flags & ~O_NONBLOCK) == 0) s->shared = true;
 }
 
 /* Whether a call on a shared, blocking descriptor would return at once. */
@@ -106,6 +112,7 @@ ssize_t kv_stream_write(kv_stream *s, const void *from, size_t size) {
 }
 
 int kv_stream_accept(kv_stream *s) {
+  if (would_block(s, POLLIN)) return KV_WOULD_BLOCK;
   return (int)outcome(accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK));
 }
 
@@ -147,7 +154,8 @@ int kv_stream_want(kv_stream *s, int events, kv_error *e) {
 void kv_stream_unwant(kv_stream *s, int events) {
   s->wanted &= ~events;
   if (!s->polled) return;
-  if (s->wanted) uv_poll_start(&s->poll, s->wanted, on_poll);
+  if (s->wanted)
+    uv_poll_start(&s->poll, s->wanted, on_poll);
   else
     uv_poll_stop(&s->poll);
 }

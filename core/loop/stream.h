@@ -16,7 +16,7 @@ struct kv_stream {
   uv_poll_t poll;
   kv_loop *loop;
   int fd;
-  bool owned;     /* closed with the stream */
+  bool owned; /* closed with the stream */
   bool socket;
   bool polled;    /* `poll` is open */
   bool immediate; /* a regular file or the like, which epoll refuses: always ready */
@@ -33,6 +33,10 @@ kv_stream *kv_stream_own(kv_loop *loop, int fd, kv_error *e);
  * other processes share. Pipes and terminals are opened anew through /proc, so that this stream's
  * own description can be non-blocking. */
 kv_stream *kv_stream_borrow(kv_loop *loop, int fd, kv_error *e);
+
+/* Makes the descriptor blocking again, as a program expects it that is to inherit it. The stream
+ * stays in use. */
+void kv_stream_lend(kv_stream *s);
 
 enum { KV_WOULD_BLOCK = -2, KV_CLOSED = -3 };
 

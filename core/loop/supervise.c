@@ -139,7 +139,9 @@ static kv_supervisor *supervisor_of(kv_loop *loop, kv_error *e) {
     free(s);
     return NULL;
   }
-  int status = run_program(path, ends[1], &s->pid);
+  int above = fcntl(ends[1], F_DUPFD_CLOEXEC, KV_SUP_FD); /* 0 to 2 may have been free */
+  int status = above < 0 ? errno : run_program(path, above, &s->pid);
+  if (above >= 0) close(above);
   close(ends[1]);
   if (status) {
     kv_fail_errno(e, status, "cannot start the supervisor '%s'", path);
@@ -249,8 +251,7 @@ static int register_child(kv_supervisor *s, kv_child *c, kv_error *e) {
   return 0;
 }
 
-int kv_child_start(kv_loop *loop, kv_child *c, const kv_command *command,
-                   kv_error *e) {
+int kv_child_start(kv_loop *loop, kv_child *c, const kv_command *command, kv_error *e) {
   kv_supervisor *s = supervisor_of(loop, e);
   if (!s) return -1;
   size_t size;

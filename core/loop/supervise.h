@@ -35,8 +35,7 @@ typedef struct kv_command {
 /* Asks for a process; *c (zeroed, of the caller, unmoved until it has ended or is forgotten) tells
  * how that went. The descriptors stay the caller's. Starts the supervisor if it does
  * not run yet. */
-int kv_child_start(kv_loop *loop, kv_child *c, const kv_command *command,
-                   kv_error *e);
+int kv_child_start(kv_loop *loop, kv_child *c, const kv_command *command, kv_error *e);
 
 /* Sends a signal to the process group; nothing if it has ended. */
 void kv_child_signal(kv_child *c, int number);

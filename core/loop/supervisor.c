@@ -44,7 +44,8 @@ typedef struct request {
   kv_sup_request head;
   int fds[4];
   size_t fd_count;
-  char *body; /* body_size bytes and a NUL */
+  bool truncated; /* there was no room in this process for all descriptors */
+  char *body;     /* body_size bytes and a NUL */
 } request;
 
 /* Grows an array to hold one more. Memory that runs out here leaves nothing to do but to end,
@@ -100,8 +101,10 @@ static bool parse_command(const request *r, kv_sup_command *c, char **pointers) 
   char *p = r->body, *end = r->body + r->head.body_size;
   char *leading[2];
   for (; p < end && found < wanted; p += strlen(p) + 1, found++) {
-    if (found < 2) leading[found] = p;
-    else pointers[found - 2 + (found - 2 >= argc)] = p; /* a NULL stands between the two lists */
+    if (found < 2)
+      leading[found] = p;
+    else
+      pointers[found - 2 + (found - 2 >= argc)] = p; /* a NULL stands between the two lists */
   }
   if (found < wanted || argc == 0) return false;
   pointers[argc] = NULL;
@@ -143,8 +146,8 @@ static void report_exit(supervisor *s, child *c, int status, const struct rusage
                .id = c->id,
                .code = WIFEXITED(status) ? WEXITSTATUS(status) : 0,
                .value = WIFSIGNALED(status) ? (uint32_t)WTERMSIG(status) : 0,
-               .cpu_us = seconds * 1000000u +
-                         (uint64_t)(use->ru_utime.tv_usec + use->ru_stime.tv_usec),
+               .cpu_us =
+                   seconds * 1000000u + (uint64_t)(use->ru_utime.tv_usec + use->ru_stime.tv_usec),
                .max_rss_kb = (uint64_t)use->ru_maxrss,
            });
   *c = s->children[--s->child_count];
@@ -245,6 +248,7 @@ static void serve(supervisor *s, const request *r) {
 
 static void take_descriptors(struct msghdr *message, request *r) {
   struct cmsghdr *c = CMSG_FIRSTHDR(message); /* the kernel joins all descriptors in one */
+  r->truncated = message->msg_flags & MSG_CTRUNC;
   if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) return;
   r->fd_count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
   memcpy(r->fds, CMSG_DATA(c), r->fd_count * sizeof(int));
@@ -295,9 +299,11 @@ static bool next_request(supervisor *s) {
   request r = {.head = packet.head};
   take_descriptors(&message, &r);
   r.body = take_body(&r, packet.bytes + sizeof r.head, (size_t)n - sizeof r.head);
-  if (r.body) serve(s, &r);
+  if (r.body && !r.truncated)
+    serve(s, &r);
   else
-    reply(s, (kv_sup_reply){.type = KV_SUP_FAILED, .id = r.head.id, .code = E2BIG});
+    reply(s, (kv_sup_reply){
+                 .type = KV_SUP_FAILED, .id = r.head.id, .code = r.truncated ? EMFILE : E2BIG});
   free(r.body);
   for (size_t i = 0; i < r.fd_count; i++) close(r.fds[i]);
   return true;
@@ -305,7 +311,9 @@ static bool next_request(supervisor *s) {
 
 /* Signals ignored or blocked by the host would be inherited by every child. */
 static int reset_signals(void) {
-  for (int n = 1; n < NSIG; n++) signal(n, SIG_DFL);
+  /* Not with signal(): posix_spawn leaves two signals ignored that the C library hides. */
+  static const unsigned long fallback[8] = {0}; /* the kernel's struct sigaction with SIG_DFL */
+  for (int n = 1; n < NSIG; n++) syscall(SYS_rt_sigaction, n, fallback, NULL, (size_t)8);
   sigset_t all, ended;
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, NULL);
@@ -321,6 +329,7 @@ int main(void) {
     fputs("kavach supervisor: kavach starts this program by itself\n", stderr);
     return 64;
   }
+  if (fcntl(STDERR_FILENO, F_GETFD) < 0) (void)!open("/dev/null", O_RDWR); /* takes its number */
   pid_t host = getppid();
   fcntl(KV_SUP_FD, F_SETFD, FD_CLOEXEC);
   s.signals = reset_signals();

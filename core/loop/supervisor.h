@@ -10,9 +10,10 @@
  * so the size of the host does not matter, and it waits for them, so the host needs no SIGCHLD.
  *
  * They speak over a SOCK_SEQPACKET pair; the supervisor's end is KV_SUP_FD. A request is one
- * packet: the fixed part, then `body_size` bytes of body, or, with KV_SUP_BODY_IN_FILE, none: the body is then
- * in a memory file, the last descriptor of the packet. A reply is one packet, the struct. Replies
- * to one id come in order: STARTED if it was asked for, EXITED; or FAILED. Integers are the machine's own.
+ * packet: the fixed part, then `body_size` bytes of body, or, with KV_SUP_BODY_IN_FILE, none: the
+ * body is then in a memory file, the last descriptor of the packet. A reply is one packet, the
+ * struct. Replies to one id come in order: STARTED if it was asked for, EXITED; or FAILED. Integers
+ * are the machine's own.
  */
 #ifndef KV_LOOP_SUPERVISOR_H
 #define KV_LOOP_SUPERVISOR_H
@@ -21,8 +22,8 @@
 
 enum {
   KV_SUP_FD = 3,
-  KV_SUP_INLINE_MAX = 32 * 1024,      /* a larger body goes into a file */
-  KV_SUP_BODY_MAX = 8 * 1024 * 1024,  /* over Linux's own limit for arguments and environment */
+  KV_SUP_INLINE_MAX = 32 * 1024,     /* a larger body goes into a file */
+  KV_SUP_BODY_MAX = 8 * 1024 * 1024, /* over Linux's own limit for arguments and environment */
   KV_SUP_DIR_MAX = 4096
 };
 

@@ -21,12 +21,15 @@ static int exec_on_path(const kv_sup_command *c) {
   for (const char *dir = c->path; dir;) {
     size_t length = strcspn(dir, ":");
     char file[4096];
-    int n = snprintf(file, sizeof file, "%.*s%s%s", (int)length, dir, length ? "/" : "./", c->argv[0]);
+    int n =
+        snprintf(file, sizeof file, "%.*s%s%s", (int)length, dir, length ? "/" : "./", c->argv[0]);
     /* a failed execve costs ten times what access does */
     if (n > 0 && (size_t)n < sizeof file && access(file, F_OK) == 0) {
       execve(file, c->argv, c->envp);
-      if (errno == EACCES) told = EACCES;
-      else if (errno != ENOENT && errno != ENOTDIR) return errno;
+      if (errno == EACCES)
+        told = EACCES;
+      else if (errno != ENOENT && errno != ENOTDIR)
+        return errno;
     }
     dir = dir[length] ? dir + length + 1 : NULL;
   }

@@ -31,7 +31,8 @@ static int address_of(const char *path, struct sockaddr_un *address, int *direct
   parent[slash - path] = '\0';
   *directory = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (*directory < 0) return -1;
-  int n = snprintf(address->sun_path, sizeof address->sun_path, "/proc/self/fd/%d%s", *directory, slash);
+  int n = snprintf(address->sun_path, sizeof address->sun_path, "/proc/self/fd/%d%s", *directory,
+                   slash);
   if (n > 0 && (size_t)n < sizeof address->sun_path) return 0;
   close(*directory);
   errno = ENAMETOOLONG;

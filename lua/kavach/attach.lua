@@ -8,7 +8,10 @@ local scheduler = require "kavach.task.scheduler"
 
 local M = {}
 
---- Has the loop of `uv` (luv's module) drive kavach's tasks. Returns a function that ends it.
+--- Has the loop of `uv` (luv's module) drive kavach's tasks. Returns a function that ends it;
+--- run luv's loop once more after it, as luv wants it for handles that were closed. A task's
+--- failure
+--- that nobody takes is an error of luv's callback.
 ---@param uv table
 ---@return fun()
 function M.attach(uv)
@@ -21,6 +24,7 @@ function M.attach(uv)
   local function pump()
     core.poll "nowait"
     while scheduler.step() do core.poll "nowait" end
+    scheduler.raise_failure()
     local _, timeout = core.backend()
     if timeout >= 0 then timer:start(timeout, 0, function() end) else timer:stop() end
     -- luv's loop goes on for as long as ours has something to wait for

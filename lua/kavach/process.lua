@@ -3,7 +3,7 @@
 --- Each is the leader of a session and process group of its own, inherits descriptors 0, 1, 2 only,
 --- and dies with this process, with all that it started: see core/loop/supervisor.h.
 
-local check = require "kavach.check"
+local command = require "kavach.process.command"
 local core = require "kavach.core"
 local err = require "kavach.err"
 local stream = require "kavach.stream"
@@ -12,26 +12,13 @@ local task = require "kavach.task"
 local M = {}
 
 local SIGKILL <const>, SIGTERM <const> = 9, 15
-local DRAIN_MS <const> = 250 -- for output after the end: a process outside the group may hold the pipe
+-- For output after the end: a process outside the group may hold the pipe.
+local DRAIN_MS <const> = 250
 
 -- A program that is done sooner than this is not watched while it runs: its output waits in the
 -- pipes. That saves the host one wake-up of two, and most of its system calls.
 local WATCH_AFTER_MS <const> = 2
 
-local STDIO = { "pipe", "null", "inherit" }
-local START = {
-  env = { map = "string" }, cwd = "string",
-  stdin = { default = "null" }, stdout = { enum = STDIO, default = "pipe" },
-  stderr = { enum = { "pipe", "null", "inherit", "stdout" }, default = "pipe" },
-}
-local EXEC = {
-  env = START.env, cwd = START.cwd, stdin = {}, stdout = START.stdout, stderr = START.stderr,
-  max_output = { type = "integer", min = 0, default = 1024 * 1024 },
-  timeout_ms = { type = "number", min = 0, default = 30000 },
-  grace_ms = { type = "number", min = 0, default = 2000 },
-}
-
-local DEFAULTS <const> = check.table(EXEC, {}, "process.exec")
 local OUTPUTS <const> = { "stdout", "stderr" }
 
 ---@class kavach.Process
@@ -41,32 +28,6 @@ local OUTPUTS <const> = { "stdout", "stderr" }
 local Process = {}
 Process.__index = Process
 Process.__name = "kavach.Process"
-
-local function environment(map)
-  if not map then return nil end
-  local list = {}
-  for name, value in pairs(map) do
-    if name == "" or name:find "[=%z]" then
-      error(("env: %q is not the name of a variable"):format(name), 4)
-    end
-    list[#list + 1] = name .. "=" .. value
-  end
-  table.sort(list)
-  return list
-end
-
-local function check_argv(argv, what)
-  if type(argv) ~= "table" or #argv == 0 then
-    error(what .. ": a list of the program and its arguments is needed", 3)
-  end
-  for i, word in ipairs(argv) do
-    if type(word) ~= "string" then
-      error(("%s: argument %d is a %s, not a string"):format(what, i, type(word)), 3)
-    elseif word:find("\0", 1, true) then
-      error(("%s: argument %d has a NUL in it"):format(what, i), 3)
-    end
-  end
-end
 
 local function ended(self, how, a, b, c, d)
   if how == "ended" then
@@ -89,7 +50,7 @@ local function start(argv, options)
   local self = setmetatable({ argv = argv, cwd = options.cwd, ended = task.event() }, Process)
   local stdin = options.stdin
   local child, input, output, errors = core.spawn({
-    argv = argv, env = environment(options.env), cwd = options.cwd,
+    argv = argv, env = options.env, cwd = options.cwd,
     stdin = type(stdin) == "table" and stdin.raw or stdin,
     stdout = options.stdout, stderr = options.stderr, tell_start = options.tell_start,
   }, function(...) ended(self, ...) end)
@@ -98,10 +59,15 @@ local function start(argv, options)
   self.stdin = input and stream.wrap(input, argv[1], "standard input")
   self.stdout = output and stream.wrap(output, argv[1], "standard output")
   self.stderr = errors and stream.wrap(errors, argv[1], "standard error")
+  for _, part in pairs { self.stdin, self.stdout, self.stderr } do
+    part.process = self -- who holds a stream of it holds the process
+  end
   return self
 end
 
---- Starts a program. What cannot be run shows when it is waited for.
+--- Starts a program. What cannot be run shows when it is waited for. A process that nobody holds
+--- any
+--- more is killed when it is collected.
 ---
 --- Options: `env` (a map; nil: this process's), `cwd`, `stdin` ("null", "pipe", "inherit", or a
 --- stream), `stdout` and `stderr` ("pipe", "null", "inherit"; stderr also "stdout").
@@ -109,8 +75,8 @@ end
 ---@param options table?
 ---@return kavach.Process? process, kavach.Error? error
 function M.start(argv, options)
-  check_argv(argv, "process.start")
-  options = check.table(START, options or {}, "process.start", 2)
+  command.check_argv(argv, "process.start")
+  options = command.start_options(options)
   options.tell_start = true
   return start(argv, options)
 end
@@ -123,11 +89,13 @@ end
 ---@param max integer?
 ---@return string? bytes nil at the end
 function Process:read(max)
+  if not self.stdout then error("read: its standard output is not a pipe", 2) end
   return self.stdout:read(max)
 end
 
 ---@param bytes string
 function Process:write(bytes)
+  if not self.stdin then error("write: its standard input is not a pipe", 2) end
   return self.stdin:write(bytes)
 end
 
@@ -140,7 +108,8 @@ end
 --- Waits for its end: `{ exit_code, signal, cpu_ms, max_rss_kb }`, where the exit code of one that
 --- died of signal N is 128 + N; or nil and an error of kind `exec_failed` if it could not be run.
 function Process:wait()
-  return self.ended:wait()
+  local result, e = self.ended:wait()
+  return result, e -- no tail call: who waits for it holds it
 end
 
 --- Kills it if it runs, and closes its streams. May be called again.
@@ -184,8 +153,10 @@ end
 local function wait_or_end(process, timeout_ms, grace_ms)
   if not timeout_ms or process.ended:is_set() then return process:wait() end
   local timed_out = false
-  local hard <close> = core.timer(timeout_ms + grace_ms, function() process:kill(SIGKILL) end)
-  local soft <close> = core.timer(timeout_ms, function()
+  local hard <close> = core.timer(timeout_ms + grace_ms, function() -- luacheck: ignore 211
+    process:kill(SIGKILL)
+  end)
+  local soft <close> = core.timer(timeout_ms, function() -- luacheck: ignore 211
     timed_out = true
     process:kill(SIGTERM)
   end)
@@ -227,7 +198,7 @@ local function watch(process, options, outputs, started)
       stop()
       return nil, e
     end
-    local late <close> = core.timer(DRAIN_MS, stop)
+    local late <close> = core.timer(DRAIN_MS, stop) -- luacheck: ignore 211
     for _, reader in ipairs(readers) do reader:await() end
     return result
   end)
@@ -243,7 +214,8 @@ end
 
 --- Runs a program to its end and returns what it printed.
 ---
---- Options: those of `start`, but `stdin` is bytes or a stream, and `max_output` (bytes of each stream that
+--- Options: those of `start`, but `stdin` is bytes or a stream, and `max_output` (bytes of each
+--- stream that
 --- are kept, default 1 MiB: the rest is read and dropped), `timeout_ms` (default 30 000; 0: none),
 --- `grace_ms` (default 2 000) between SIGTERM and SIGKILL to its group after that.
 ---
@@ -253,12 +225,13 @@ end
 ---@param options table?
 ---@return table? result, kavach.Error? error
 function M.exec(argv, options)
-  check_argv(argv, "process.exec")
-  options = options and check.table(EXEC, options, "process.exec", 2) or DEFAULTS
+  command.check_argv(argv, "process.exec")
+  options = command.exec_options(options)
   local input = options.stdin
   local begun = core.hrtime()
   local process <close>, e = start(argv, {
-    env = options.env, cwd = options.cwd, stdin = type(input) == "string" and "pipe" or input or "null",
+    env = options.env, cwd = options.cwd,
+    stdin = type(input) == "string" and "pipe" or input or "null",
     stdout = options.stdout, stderr = options.stderr,
   })
   if not process then return nil, e end

@@ -54,7 +54,7 @@ function M.deadline(ms, fn, ...)
   return M.scope(function()
     local task = M.spawn(fn, table.unpack(arguments, 1, arguments.n))
     local passed = false
-    local clock <close> = core.timer(ms, function()
+    local clock <close> = core.timer(ms, function() -- luacheck: ignore 211
       passed = task:cancel(("the deadline of %d ms has passed"):format(ms))
     end)
     local results = table.pack(task:await())
@@ -115,8 +115,11 @@ local function each(list)
   end
 end
 
---- Calls `fn(item, index)` for each item, `concurrency` at a time (default: all); the first results,
---- in the order of the items. `list` may be an iterator. The first error cancels the rest.
+local MAP = { concurrency = { type = "integer", min = 1 } }
+
+--- Calls `fn(item, index)` for each item, `concurrency` at a time (default: all, or 16 of an
+--- iterator's); the first results, in the order of the items. `list` may be an iterator. The first
+--- error cancels the rest.
 ---@param list any[]|fun(): any
 ---@param options { concurrency: integer? }?
 ---@param fn fun(item: any, index: integer): any
@@ -126,10 +129,8 @@ function M.map(list, options, fn)
   if type(list) ~= "table" and type(list) ~= "function" then
     error("map: the first argument is a list or an iterator, not a " .. type(list), 2)
   end
-  local limit = options and options.concurrency or type(list) == "table" and #list or 16
-  if math.type(limit) ~= "integer" or limit < 0 or (limit == 0 and #list > 0) then
-    error("map: concurrency is a whole number above zero, not " .. tostring(limit), 2)
-  end
+  options = require("kavach.check").table(MAP, options or {}, "map", 2)
+  local limit = options.concurrency or type(list) == "table" and #list or 16
   local results, next_item, ended = {}, each(list), false
   M.scope(function()
     for _ = 1, type(list) == "table" and math.min(limit, #list) or limit do
@@ -173,13 +174,7 @@ end
 ---@param ms number?
 function Event:wait(ms)
   if not self.values then
-    local clock
-    M.wait(function(done)
-      table.insert(self.waiters, done)
-      clock = ms and core.timer(check_ms(ms, "wait", 1), done)
-      return clock
-    end)
-    if clock then clock:close() end
+    scheduler.wait_among(self.waiters, ms and check_ms(ms, "wait", 2))
     if not self.values then return end
   end
   return table.unpack(self.values, 1, self.values.n)

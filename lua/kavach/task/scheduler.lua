@@ -5,16 +5,22 @@
 --- traceback of where it came from. Each task's body is a scope, and so is the main thread, which
 --- is treated as a task that never yields: where a task would be suspended, it drives the loop.
 ---
---- A task is suspended in `wait` only. `yield` itself belongs to the scripts: an operation that is
+--- A task is suspended in `wait` only (kavach.task.waiting). `yield` itself belongs to the
+--- scripts: an operation that is
 --- called in a coroutine of the script's own, or where Lua cannot yield (inside `require`, a
 --- `gsub` or `sort` callback, `tostring`), drives the loop until it is done.
 
 local core = require "kavach.core"
 local err = require "kavach.err"
+local ready = require "kavach.task.ready"
+local waiting = require "kavach.task.waiting"
 
-local M = {}
+local M = { wait = waiting.wait, wait_among = waiting.among }
 
 local GRACE_MS <const> = 2000
+
+local interrupt, refusal, suspend, wake =
+  waiting.interrupt, waiting.refusal, waiting.suspend, waiting.wake
 
 ---@class kavach.Task
 local Task = {}
@@ -32,114 +38,8 @@ end
 
 local root = setmetatable({ shielded = 0 }, Task) -- the main thread
 root.scope = new_scope(nil, root)
-local current = root
-local ready, ready_count = {}, 0
+ready.current = root
 local origin = {} -- of the last failure: { error = value, traceback = text }
-
-local function make_ready(task)
-  ready_count = ready_count + 1
-  ready[ready_count] = task
-  if ready_count == 1 and core.is_foreign() then core.wake() end
-end
-
--- ---- waiting ---------------------------------------------------------------------------------
--- A wait is a table: done; error, or n and its values; parked while its task is suspended for it
--- (a task that cannot yield is not suspended, but drives the loop).
-
-local function wake(wait, task)
-  wait.done = true
-  if wait.parked then make_ready(task) end
-end
-
---- Why the task must not wait, if so: it was cancelled, or a task of a scope that it is in failed.
-local function refusal(task)
-  if task.cancelled and (task.shielded == 0 or core.now() >= task.grace_until) then
-    return task.cancelled
-  end
-  local scope = task.shielded == 0 and task.scope or nil
-  while scope do
-    if scope.failed and not scope.joining then return scope.interruption end
-    scope = scope.outer
-  end
-end
-
-local function interrupt(task, why)
-  local wait = task.wait
-  if not wait or wait.done then return end
-  wait.error = why
-  local canceller = wait.canceller
-  if type(canceller) == "function" then canceller() elseif canceller then canceller:close() end
-  wake(wait, task)
-end
-
---- Runs what is due: completions, then the tasks that are ready. Returns whether there was any.
-local function step()
-  local any = false
-  local callback, a, b, c, d, e = core.next()
-  while callback do
-    any = true
-    callback(a, b, c, d, e)
-    callback, a, b, c, d, e = core.next()
-  end
-  local batch, count, before = ready, ready_count, current
-  if count == 0 then return any end
-  ready, ready_count = {}, 0
-  for i = 1, count do
-    local task = batch[i]
-    current = task
-    local ok, message = coroutine.resume(task.co)
-    current = before
-    if not ok then task:finish(false, message) end -- out of stack or memory
-  end
-  return true
-end
-
-local function drive(wait)
-  while not wait.done do
-    if not step() and not core.poll("once") and not core.alive() and not wait.done then
-      error("deadlock: everything waits for something that cannot happen any more", 0)
-    end
-  end
-end
-
-local function can_yield(task)
-  return coroutine.running() == task.co and coroutine.isyieldable()
-end
-
-local function suspend(task, wait)
-  local outer = task.wait
-  task.wait = wait
-  if can_yield(task) then
-    wait.parked = true
-    coroutine.yield()
-  else
-    drive(wait)
-  end
-  task.wait = outer
-end
-
---- The one primitive. `start(done)` begins an operation and returns its canceller: a function, an
---- object with `close`, or nil. The task is suspended until `done(…)` is called; those are the
---- values. Raises, after the canceller ran, if the task is cancelled meanwhile.
----@param start fun(done: fun(...)): (function|table|userdata)?
-function M.wait(start)
-  local task = current
-  local why = refusal(task)
-  if why then error(why, 0) end
-  if core.is_foreign() and not can_yield(task) then
-    error("an operation that waits was called outside of a task, on a loop that is not kavach's: "
-      .. "call it in a function given to kavach.spawn", 0)
-  end
-  local wait = {}
-  wait.canceller = start(function(...)
-    if wait.done then return end
-    wait.values = table.pack(...)
-    wake(wait, task)
-  end)
-  if not wait.done then suspend(task, wait) end
-  if wait.error then error(wait.error, 0) end
-  return table.unpack(wait.values, 1, wait.values.n)
-end
 
 -- ---- scopes ----------------------------------------------------------------------------------
 
@@ -164,21 +64,30 @@ local function join(scope, task)
   scope.joining = true
   while scope.count > 0 do
     if refusal(task) then cancel_tasks(scope, "its scope was cancelled") end
-    scope.join_wait = {}
-    suspend(task, scope.join_wait)
+    local wait = {}
+    scope.join_wait = wait
+    suspend(task, wait)
+    if wait.deadlock then
+      if scope.stuck then break end
+      scope.stuck = true
+      cancel_tasks(scope, wait.error)
+    end
   end
 end
 
 local function leave(scope, ok, ...)
   local task = scope.owner
+  local from = origin -- other tasks may fail meanwhile
   if not ok then cancel_tasks(scope, "its scope failed") end
   join(scope, task)
   task.scope = scope.outer
+  if not ok then origin = from end
   if scope.failed then
     origin = scope.origin
     error(scope == root.first_scope and scope.interruption or scope.failure, 0)
   end
   if not ok then error((...), 0) end
+  if scope.stuck then error(ready.DEADLOCK, 0) end
   return ...
 end
 
@@ -186,7 +95,7 @@ end
 --- has ended. The first error in it, or in one of them, cancels the rest and is raised here.
 ---@param fn fun(scope: kavach.Scope): ...
 function M.scope(fn)
-  local task = current
+  local task = ready.current
   local scope = new_scope(task.scope, task)
   task.scope = scope
   return leave(scope, xpcall(fn, trace, scope))
@@ -209,7 +118,8 @@ end
 
 local function scope_failed(scope, failure)
   if scope.failed then return end
-  scope.failed, scope.failure, scope.origin = true, failure, origin
+  scope.failed, scope.failure = true, failure
+  scope.origin = rawequal(origin.error, failure) and origin or {}
   scope.interruption = interruption_of(scope)
   cancel_tasks(scope, "another task of its scope failed")
   if not scope.joining and scope.owner.shielded == 0 then
@@ -225,7 +135,7 @@ local last_number = 0
 ---@return kavach.Task
 function M.spawn(fn, ...)
   if type(fn) ~= "function" then error("spawn: a function is needed, not a " .. type(fn), 2) end
-  local scope = current.scope
+  local scope = ready.current.scope
   last_number = last_number + 1
   local task = setmetatable({ parent = scope, shielded = 0, number = last_number }, Task)
   local arguments = table.pack(...)
@@ -236,7 +146,7 @@ function M.spawn(fn, ...)
   end)
   scope.tasks[task] = true
   scope.count = scope.count + 1
-  make_ready(task)
+  ready.add(task)
   return task
 end
 
@@ -257,24 +167,21 @@ function Task:finish(ok, ...)
 end
 
 local function await_end(task, ms)
-  local clock
-  M.wait(function(done)
-    task.waiters = task.waiters or {}
-    table.insert(task.waiters, done)
-    clock = ms and core.timer(ms, done)
-    return clock
-  end)
-  if clock then clock:close() end
+  task.waiters = task.waiters or {}
+  waiting.among(task.waiters, ms and math.ceil(math.min(ms, 2 ^ 53)))
   return task.done
 end
 
 --- Waits for the task to end: its results. Raises what it raised; a cancelled one gives nil and an
 --- error of kind `cancelled`; one that is not done in `ms` goes on, and this returns nil and an
 --- error of kind `timeout`.
----@param ms integer?
+---@param ms number?
 function Task:await(ms)
+  if ms ~= nil and not (type(ms) == "number" and ms >= 0) then
+    error("await: milliseconds are a number from 0 up, not " .. tostring(ms), 2)
+  end
   if not self.done and not await_end(self, ms) then
-    return nil, err.new("timeout", ("the task did not end within %d ms"):format(ms))
+    return nil, err.new("timeout", ("the task did not end within %s ms"):format(ms))
   end
   if self.ok then return table.unpack(self.results, 1, self.results.n) end
   if self.cancelled and err.is(self.results[1], "cancelled") then return nil, self.results[1] end
@@ -282,7 +189,8 @@ function Task:await(ms)
   error(self.results[1], 0)
 end
 
---- Cancels the task: what it waits for is called off, and it gets an error of kind `cancelled` there
+--- Cancels the task: what it waits for is called off, and it gets an error of kind `cancelled`
+--- there
 --- and at every later wait. Does not wait for its end. False if it had ended.
 ---@param why (string|kavach.Error)?
 ---@return boolean
@@ -309,7 +217,7 @@ end
 --- Runs `fn(…)`, whose waits go on for a grace of two seconds though the task is cancelled: for
 --- cleaning up.
 function M.shield(fn, ...)
-  local task = current
+  local task = ready.current
   task.shielded = task.shielded + 1
   local results = table.pack(xpcall(fn, trace, ...))
   task.shielded = task.shielded - 1
@@ -327,6 +235,27 @@ function M.finish()
   return leave(root.first_scope, true)
 end
 
+--- Cancels the tasks that the main thread spawned, and waits for their end.
+function M.abandon()
+  cancel_tasks(root.first_scope, "the program failed")
+  join(root.first_scope, root)
+end
+
+--- The user has interrupted the program: the main thread's wait, and every task, get an error.
+function ready.interrupted()
+  scope_failed(root.first_scope, "interrupted!")
+end
+
+--- Raises, once, the failure of a task of the main thread. For who runs tasks beside the main
+--- thread,
+--- where no wait of its own would raise it.
+function M.raise_failure()
+  local scope = root.first_scope
+  if not scope.failed or scope.raised then return end
+  scope.raised = true
+  error(scope.interruption, 0)
+end
+
 --- How many tasks of the main thread have not ended.
 function M.unfinished()
   return root.first_scope.count
@@ -337,6 +266,6 @@ function M.traceback_of(e)
   return rawequal(origin.error, e) and origin.traceback or nil
 end
 
-M.step = step
+M.step = ready.step
 
 return M
