@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -47,6 +48,15 @@ static int reopen(int fd, int flags) {
   return open(name, (flags & O_ACCMODE) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
+/* Whether fd is of a kind that never blocks, a file or /dev/null: epoll does not take those. */
+static bool never_blocks(int fd) {
+  int epoll = epoll_create1(EPOLL_CLOEXEC);
+  struct epoll_event none = {0};
+  bool refused = epoll >= 0 && epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &none) < 0 && errno == EPERM;
+  if (epoll >= 0) close(epoll);
+  return refused;
+}
+
 kv_stream *kv_stream_borrow(kv_loop *loop, int fd, kv_error *e) {
   int flags = fcntl(fd, F_GETFL);
   if (flags < 0) {
@@ -61,6 +71,7 @@ kv_stream *kv_stream_borrow(kv_loop *loop, int fd, kv_error *e) {
   }
   s->owned = anew >= 0;
   s->shared = anew < 0 && !(flags & O_NONBLOCK);
+  s->immediate = s->shared && never_blocks(fd);
   return s;
 }
 

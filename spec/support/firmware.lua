@@ -81,7 +81,7 @@ function M.image(o)
   return table.concat(body) .. after
 end
 
--- ---- the second implementation -------------------------------------------------------------------
+-- ---- the second implementation -----------------------------------------------------------------
 
 local function openssl(algorithm, bytes)
   local path = os.tmpname()

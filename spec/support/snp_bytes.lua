@@ -96,7 +96,8 @@ end
 function M.hcl(report, runtime, fields)
   fields = fields or {}
   local size = 32 + #report + 20 + #runtime
-  return "HCLA" .. ("<I4I4I4I4"):pack(fields.version or 1, fields.size or size, 2, fields.status or 0)
+  return "HCLA"
+    .. ("<I4I4I4I4"):pack(fields.version or 1, fields.size or size, 2, fields.status or 0)
     .. string.rep("\0", 12) .. report
     .. ("<I4I4I4I4I4"):pack(fields.all or 20 + #runtime, fields.runtime_version or 1,
       fields.type or 2, fields.hash or 1, fields.length or #runtime)

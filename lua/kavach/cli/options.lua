@@ -1,6 +1,7 @@
 --- Options of a command line, by lua-argparse, with two things that it does otherwise: options end
 --- at the first word that is not one (what follows may be a command with options of its own), and
---- mistakes are returned, not printed.
+--- mistakes are returned, not printed. A command whose words are all its own, so that options may
+--- stand behind them, sets `parser.interleaved = true`.
 
 local argparse = require "argparse"
 local check = require "kavach.check"
@@ -105,18 +106,26 @@ local function take_option(words, at, options, names, out)
   return used
 end
 
---- Cuts the words where the options end. Returns the options in one form, the rest, and whether
---- "--" stood between them; or nil and a message.
+--- Cuts the words where the options end: at the first word that is not one, or, if the parser is
+--- `interleaved`, at "--" alone. Returns the options in one form, the rest, and whether "--" ended
+--- them; or nil and a message.
 local function split(words, parser)
   local options, names = by_name(parser)
-  local out, at = {}, 1
-  while words[at] and words[at]:sub(1, 1) == "-" and words[at] ~= "-" do
-    if words[at] == "--" then return out, table.move(words, at + 1, #words, 1, {}), true end
-    local used, message = take_option(words, at, options, names, out)
-    if not used then return nil, message end
-    at = at + used
+  local out, rest, at = {}, {}, 1
+  while words[at] and words[at] ~= "--" do
+    if words[at]:sub(1, 1) == "-" and words[at] ~= "-" then
+      local used, message = take_option(words, at, options, names, out)
+      if not used then return nil, message end
+      at = at + used
+    elseif parser.interleaved then
+      rest[#rest + 1] = words[at]
+      at = at + 1
+    else
+      break
+    end
   end
-  return out, table.move(words, at, #words, 1, {}), false
+  local separated = words[at] == "--"
+  return out, table.move(words, separated and at + 1 or at, #words, #rest + 1, rest), separated
 end
 
 --- Lets a converter's message say which option it is about.
@@ -138,9 +147,11 @@ end
 local function wants_help(words, parser)
   local options = by_name(parser)
   local at = 1
-  while words[at] and words[at]:sub(1, 1) == "-" and words[at] ~= "--" do
+  while words[at] and words[at] ~= "--" do
+    local is_option = words[at]:sub(1, 1) == "-"
+    if not is_option and not parser.interleaved then return false end
     if words[at] == "-h" or words[at] == "--help" then return true end
-    local option = options[words[at]]
+    local option = is_option and options[words[at]]
     at = at + (option and option._maxargs > 0 and 2 or 1)
   end
   return false

@@ -1,0 +1,86 @@
+-- Which backend a sandbox gets: the best that really works here.
+
+local core = require "kavach.core"
+local err = require "kavach.err"
+
+local backend = {}
+
+local PROBE_MS <const> = 1000
+
+-- What the choice looks at; specs put a machine of their own here.
+---@class kavach.backend.machine
+backend.machine = {
+  cpu_has_virt = core.cpu_has_virt,
+  ---Whether the device can be opened, and if not, why.
+  open_kvm = function()
+    local file, why = io.open("/dev/kvm", "r+b")
+    if file then file:close() end
+    return file ~= nil, why
+  end,
+  ---Runs a VM of one instruction in a process of its own: the kernel may hang in it.
+  run_probe = function()
+    return require("kavach.process").exec({ core.library_dir() .. "/kvm-probe" },
+      { timeout_ms = PROBE_MS, grace_ms = 0, env = {} })
+  end,
+}
+
+---Whether KVM works, and if not, why.
+---@param machine? kavach.backend.machine
+---@return boolean works
+---@return string? why
+function backend.probe_kvm(machine)
+  machine = machine or backend.machine
+  if not machine.cpu_has_virt() then
+    return false, "the processor has neither svm nor vmx, so KVM would crawl or not run at all"
+  end
+  local opened, why = machine.open_kvm()
+  if not opened then return false, tostring(why) end
+  local result, failed = machine.run_probe()
+  if not result then return false, tostring(failed) end
+  if result.timed_out then
+    return false, ("a VM of one instruction did not finish within %d ms"):format(PROBE_MS)
+  end
+  if result.exit_code ~= 0 then
+    local said = result.stderr:gsub("%s+$", "")
+    return false, said ~= "" and said or "a VM of one instruction did not run"
+  end
+  return true
+end
+
+local SNP_MISSING <const> = "sev-snp is not available in this version of kavach"
+
+local function unavailable(name, why)
+  return err.fail("backend_unavailable", ("backend '%s': %s"):format(name, why),
+    { op = "sandbox", backend = name })
+end
+
+---@class kavach.backend.choice
+---@field name "tcg"|"kvm"
+---@field passed_over { backend: string, reason: string }[] the better ones, and why not they
+
+---Chooses. Asks the machine no more than it must.
+---@param wanted string "auto" or a backend
+---@param confidential? "required"|"preferred"
+---@param machine? kavach.backend.machine
+---@return kavach.backend.choice? choice
+---@return kavach.Error?
+function backend.choose(wanted, confidential, machine)
+  if wanted == "sev-snp" then return unavailable(wanted, SNP_MISSING) end
+  if confidential == "required" then
+    return err.fail("backend_unavailable",
+      ("confidential = \"required\": only sev-snp is confidential, and %s"):format(SNP_MISSING),
+      { op = "sandbox", backend = "sev-snp" })
+  end
+  if wanted == "tcg" then return { name = "tcg", passed_over = {} } end
+  local works, why = backend.probe_kvm(machine)
+  if wanted == "kvm" then
+    if works then return { name = "kvm", passed_over = {} } end
+    return unavailable(wanted, why)
+  end
+  local passed_over = { { backend = "sev-snp", reason = SNP_MISSING } }
+  if works then return { name = "kvm", passed_over = passed_over } end
+  passed_over[2] = { backend = "kvm", reason = why }
+  return { name = "tcg", passed_over = passed_over }
+end
+
+return backend

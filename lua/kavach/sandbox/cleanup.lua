@@ -1,0 +1,36 @@
+-- What a VM leaves behind when it ends, and how that goes away.
+
+local core = require "kavach.core"
+
+local cleanup = {}
+
+---@param self kavach.vm
+function cleanup.close_streams(self)
+  for _, name in ipairs { "timer", "agent_listener", "qmp_listener", "control" } do
+    if self[name] then self[name]:close() end
+  end
+  for _, stream in ipairs(self.streams or {}) do stream:close() end
+end
+
+---Removes its directories, or puts the first, where QEMU ran, out of the sweep's way.
+---@param self kavach.vm
+---@return boolean? true
+---@return string? why
+function cleanup.clear_directories(self)
+  local dir, dirs = self.dir, self.dirs
+  self.dir, self.dirs = nil, {}
+  local ok, why = true, nil
+  if dir and self.keep then
+    self.kept, why = core.keep_dir(dir)
+    ok = self.kept ~= nil
+  elseif dir then
+    ok, why = core.remove_dir(dir)
+  end
+  for _, other in ipairs(dirs) do
+    local removed, trouble = core.remove_dir(other)
+    if not removed then ok, why = nil, why or trouble end
+  end
+  return ok, why
+end
+
+return cleanup

@@ -1,0 +1,241 @@
+--- Sandboxes: one VM with its agent each, in which commands run, many at a time.
+---
+---   local box <close> = assert(kavach.sandbox { memory_limit_mb = 256 })
+---   local r = assert(box:exec "uname -a")
+---
+--- A command that exits non-zero or runs out of time is a result, not an error.
+
+local core = require "kavach.core"
+local err = require "kavach.err"
+local backend = require "kavach.sandbox.backend"
+local config = require "kavach.sandbox.config"
+local exec = require "kavach.sandbox.exec"
+local image = require "kavach.sandbox.image"
+local plan = require "kavach.sandbox.plan"
+local vm = require "kavach.sandbox.vm"
+
+local M = {}
+
+---@class kavach.Sandbox
+---@field backend string "tcg" or "kvm"
+---@field confidential boolean
+---@field vm kavach.vm
+local Sandbox = {}
+Sandbox.__index = Sandbox
+Sandbox.__name = "kavach.Sandbox"
+
+-- ---- making one --------------------------------------------------------------------------------
+
+local function mount_all(self, mounts)
+  if #mounts == 0 then return end
+  local transfer = require "kavach.sandbox.transfer"
+  local agent = self.vm.agent
+  for _, mount in ipairs(mounts) do
+    transfer.mount(agent, mount, function(cause)
+      -- A sandbox without one of its mounts is not what was asked for.
+      if cause and not agent.lost then agent:lose(err.new("creation_failed", cause.message)) end
+    end)
+  end
+end
+
+local function prepare(checked, on_step)
+  local chosen, why = backend.choose(checked.backend, checked.confidential)
+  if not chosen then return nil, why end
+  on_step("the backend is " .. chosen.name)
+  local qemu
+  qemu, why = plan.qemu(checked)
+  if not qemu then return nil, why end
+  local planned = plan.new(checked, chosen.name, qemu)
+  local ok
+  ok, why = image.check(planned.files)
+  if not ok then return nil, why end
+  return planned
+end
+
+---Starts a sandbox and returns while it boots: commands can be given at once. For whoever must not
+---lose time; `kavach.sandbox` waits until it is ready.
+---@param options table?
+---@param hooks { on_step?: fun(what: string) }?
+---@param level integer? misuse raises so many steps up; without it, it is an error value too
+---@return kavach.Sandbox? box
+---@return kavach.Error?
+function M.launch(options, hooks, level)
+  local checked, why = config.check(options, level and level + 1)
+  if not checked then return nil, why end
+  local on_step = hooks and hooks.on_step or function() end
+  local planned
+  planned, why = prepare(checked, on_step)
+  if not planned then return nil, why end
+  local self = { config = checked, backend = planned.launch.backend, confidential = false }
+  local dirs = {}
+  if checked.transport == "share" then
+    self.share, why = require("kavach.sandbox.share").new()
+    if not self.share then return nil, why end
+    dirs[1] = self.share.dir
+    plan.add_task_share(planned, self.share.dir)
+  end
+  self.vm, why = vm.start {
+    argv = function() return plan.argv(planned) end,
+    dirs = dirs, boot_ms = checked.boot_timeout_ms, heartbeat_ms = checked.heartbeat_ms,
+    keep = checked.keep, on_step = on_step,
+  }
+  if not self.vm then return nil, why end
+  mount_all(self, planned.mounts)
+  return setmetatable(self, Sandbox)
+end
+
+---Starts a sandbox and waits until it is ready.
+---@param options table?
+---@return kavach.Sandbox? box
+---@return kavach.Error?
+function M.new(options)
+  local self, why = M.launch(options, nil, 2)
+  if not self then return nil, why end
+  local finished, ok
+  finished, ok, why = pcall(self.wait_ready, self)
+  if finished and ok then return self end
+  self:destroy()
+  if not finished then error(ok, 0) end
+  return nil, why
+end
+
+---QEMU's command line for a configuration, whether or not it could run here.
+---@param options table?
+---@return string[]? argv
+---@return kavach.Error?
+function M.dry_run(options)
+  local checked, why = config.check(options)
+  if not checked then return nil, why end
+  local name = checked.backend
+  if name == "auto" or checked.confidential == "required" then
+    local chosen = backend.choose(name, checked.confidential)
+    name = chosen and chosen.name or "sev-snp"
+  end
+  local planned = plan.new(checked, name, plan.qemu(checked, true))
+  if checked.transport == "share" then plan.add_task_share(planned, "task") end
+  return plan.argv(planned)
+end
+
+-- ---- running commands ---------------------------------------------------------------------------
+
+---@param cause kavach.Error
+---@return kavach.Error
+function Sandbox:explained(cause)
+  if cause.kind ~= "creation_failed" or not cause.qemu_ended then return cause end
+  return require("kavach.sandbox.postmortem").explain(cause, self.vm.argv[1])
+end
+
+---Runs a command to its end. A string is a line for the guest's /bin/sh, a table an argv.
+---
+---Options: `env`, `cwd`, `user`, `stdin` (bytes, or anything with a method read), `timeout_ms`
+---(default: the sandbox's; 0: none), `grace_ms` between SIGTERM and SIGKILL after that,
+---`max_output` (bytes kept of each stream), `pty` ({ rows, columns }).
+---@param given string|string[]
+---@param options table?
+---@return kavach.ExecResult? result
+---@return kavach.Error?
+function Sandbox:exec(given, options)
+  options = config.check_exec(options, 2)
+  local started = core.now()
+  local running <close>, why = exec.begin(self, given, options, options.stdin ~= nil, 2)
+  if not running then return nil, why end
+  local limit = options.max_output or self.config.max_output
+  running.stdout:collect(limit)
+  running.stderr:collect(limit)
+  local _ <close> = options.stdin and require("kavach.sandbox.feed")(running, options.stdin)
+  local exit, timed_out, cause = exec.wait_or_end(running,
+    options.timeout_ms or self.config.timeout_ms, options.grace_ms or self.config.grace_ms)
+  if not exit and not timed_out then return nil, self:explained(cause) end
+  return exec.measure(self, running, started, exit, timed_out)
+end
+
+---Starts a command and returns it while it runs: read, read_stderr, write, close_stdin, signal,
+---kill, resize, wait, close.
+---@param given string|string[]
+---@param options table? those of exec, but for stdin, timeout_ms, grace_ms and max_output
+---@return kavach.command?
+---@return kavach.Error?
+function Sandbox:start(given, options)
+  options = config.check_start(options, 2)
+  return exec.begin(self, given, options, true, 2)
+end
+
+---Waits until the guest is ready.
+---@return boolean? true
+---@return kavach.Error?
+function Sandbox:wait_ready()
+  local ok, why = self.vm:wait_ready()
+  if ok then return true end
+  return nil, self:explained(why)
+end
+
+-- ---- files, and its life -----------------------------------------------------------------------
+
+---Copies a file of the host into the guest.
+---@param source string
+---@param target string absolute path in the guest
+---@return boolean? true
+---@return kavach.Error?
+function Sandbox:put(source, target)
+  local why = exec.unusable(self)
+  if why then return nil, why end
+  return require("kavach.sandbox.transfer").put(self.vm.agent, source, target)
+end
+
+---Copies a file of the guest to the host.
+---@param source string absolute path in the guest
+---@param target string
+---@return boolean? true
+---@return kavach.Error?
+function Sandbox:get(source, target)
+  local why = exec.unusable(self)
+  if why then return nil, why end
+  return require("kavach.sandbox.transfer").get(self.vm.agent, source, target)
+end
+
+---QEMU's command line. What runs in the guest is not on it.
+---@return string[]
+function Sandbox:argv()
+  return table.move(self.vm.argv, 1, #self.vm.argv, 1, {})
+end
+
+---@return "booting"|"ready"|"running"|"stopped"|"died"
+function Sandbox:state()
+  if self.vm.state == "ready" and self.vm.agent:busy() then return "running" end
+  return self.vm.state
+end
+
+---Whether the agent answers within a second; if not, why.
+---@return boolean healthy
+---@return kavach.Error?
+function Sandbox:health_check()
+  local why = exec.unusable(self)
+  if why then return false, why end
+  local ok
+  ok, why = self.vm.agent:ping(1000)
+  return ok or false, why
+end
+
+---Asks the guest to power off, and ends it when it has, or when grace_ms are over.
+---@param grace_ms integer? 5000
+---@return boolean? true
+---@return kavach.Error?
+function Sandbox:stop(grace_ms)
+  return self.vm:stop(grace_ms or 5000)
+end
+
+---Ends it at once and removes all that there was of it. Can be called twice.
+---@return boolean? true
+---@return kavach.Error?
+function Sandbox:destroy()
+  return self.vm:destroy()
+end
+
+Sandbox.close = Sandbox.destroy
+Sandbox.__close = Sandbox.destroy
+
+function Sandbox:__gc()
+  if not self.vm.destroyed then self.vm:abandon() end
+end
+
+return M

@@ -1,0 +1,74 @@
+-- From a checked configuration to what runs: QEMU's command line, and what the guest mounts.
+
+local core = require "kavach.core"
+local err = require "kavach.err"
+local image = require "kavach.sandbox.image"
+
+local plan = {}
+
+plan.TASK_TARGET = "/run/kavach/task"
+
+-- Inside its private directory QEMU finds the sockets by these names, however long the path is.
+local AGENT_SOCKET <const>, QMP_SOCKET <const> = "agent.sock", "qmp.sock"
+
+---@class kavach.plan
+---@field launch table what core.qemu_argv takes
+---@field mounts { tag: string, target: string, readonly: boolean }[]
+---@field files { kernel: string, initrd: string }
+
+---@param config table checked
+---@param backend string
+---@param qemu string
+---@return kavach.plan
+function plan.new(config, backend, qemu)
+  local files = image.find(config)
+  local shares, mounts = {}, {}
+  for i, mount in ipairs(config.mounts) do
+    local tag = ("mount%d"):format(i)
+    shares[i] = { tag = tag, path = mount.source, readonly = mount.readonly, remap = true }
+    mounts[i] = { tag = tag, target = mount.target, readonly = mount.readonly }
+  end
+  return {
+    files = files,
+    mounts = mounts,
+    launch = {
+      backend = backend, qemu = qemu,
+      cpus = config.cpu_limit, memory_mb = config.memory_limit_mb,
+      kernel = files.kernel, initrd = files.initrd,
+      agent_socket = AGENT_SOCKET, qmp_socket = QMP_SOCKET, console = true,
+      shares = shares,
+    },
+  }
+end
+
+---Adds the folder that commands of the share transport are written to.
+---@param self kavach.plan
+---@param dir string
+function plan.add_task_share(self, dir)
+  local shares, mounts = self.launch.shares, self.mounts
+  shares[#shares + 1] = { tag = "task", path = dir, readonly = true }
+  mounts[#mounts + 1] = { tag = "task", target = plan.TASK_TARGET, readonly = true }
+end
+
+---@param self kavach.plan
+---@return string[]? argv
+---@return kavach.Error?
+function plan.argv(self)
+  local argv, why, kind = core.qemu_argv(self.launch)
+  if argv then return argv end
+  return err.fail(kind or "invalid_argument", why, { op = "sandbox" })
+end
+
+---QEMU's path; where it may be missing, the name it would be looked for by.
+---@param config table
+---@param dry? boolean
+---@return string? path
+---@return kavach.Error?
+function plan.qemu(config, dry)
+  local path, why, kind = core.qemu_find(config.qemu_path)
+  if path then return path end
+  if dry then return config.qemu_path or os.getenv "KAVACH_QEMU" or "qemu-system-x86_64" end
+  return err.fail(kind or "backend_unavailable", why, { op = "sandbox" })
+end
+
+return plan

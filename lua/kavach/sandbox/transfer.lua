@@ -1,0 +1,157 @@
+-- What else the agent does on a channel: mounts, and files in and out of the guest.
+
+local err = require "kavach.err"
+local explain = require "kavach.sandbox.errno"
+local flow = require "kavach.sandbox.flow"
+local waiters = require "kavach.sandbox.waiters"
+local wire = require "kavach.sandbox.wire"
+
+local transfer = {}
+
+-- A channel that ends with DONE or FAILED. `what` says what was asked for.
+local request = {}
+request.__index = request
+
+local function open(agent, what)
+  local self = setmetatable({ agent = agent, what = what, changed = waiters.new() }, request)
+  self.number = agent:open(self)
+  return self
+end
+
+local function finish(self, cause)
+  self.over, self.cause = true, cause
+  if self.inflow then self.inflow:finish(cause) end
+  if self.outflow then self.outflow:finish(cause) end
+  self.changed:wake()
+  if self.on_over then self.on_over(cause) end
+end
+
+function request:finish(cause) finish(self, cause) end
+
+function request:send(kind, payload)
+  if not self.over then self.agent:send(kind, self.number, payload) end
+end
+
+function request:receive(kind, payload)
+  if kind == wire.DONE then
+    self.mode, self.bytes = wire.parse_done(payload)
+    self.agent:ended(self.number)
+    finish(self)
+  elseif kind == wire.FAILED then
+    local errno, said = wire.parse_failed(payload)
+    if not errno then return said end
+    self.agent:ended(self.number)
+    finish(self, err.new("io", explain(self.what, errno, said), { errno = errno }))
+  elseif kind == wire.STDOUT and self.inflow then
+    if not self.inflow:receive(payload) then return "more of a file than it had credit for" end
+  elseif kind == wire.CREDIT and self.outflow then
+    local stream, bytes = wire.parse_credit(payload)
+    if stream ~= wire.STREAM_STDIN then return "credit for a stream that is not there" end
+    self.outflow:allow(bytes)
+  else
+    return ("a frame of type %d for %s"):format(kind, self.what)
+  end
+end
+
+-- Waits for the end: true, or nil and why.
+local function wait(self)
+  self.changed:until_true(function() return self.over end)
+  if self.cause then return nil, self.cause end
+  return true
+end
+
+---Asks for a mount and does not wait for it; on_over(cause) tells what became of it.
+---@param agent kavach.agent
+---@param mount { tag: string, target: string, readonly: boolean }
+---@param on_over fun(cause?: kavach.Error)
+function transfer.mount(agent, mount, on_over)
+  local self = open(agent, ("mounting %s in the guest"):format(mount.target))
+  self.on_over = on_over
+  self:send(wire.MOUNT, string.pack("<I4zz", mount.readonly and wire.READ_ONLY or 0, mount.tag,
+    mount.target))
+end
+
+-- The permission bits of a host's file, as far as they can be known.
+local function mode_of(path)
+  local ok, lfs = pcall(require, "lfs")
+  local text = ok and lfs.attributes(path, "permissions")
+  if not text then return 420 end -- 0644
+  local mode = 0
+  for i = 1, 9 do
+    mode = mode << 1 | (text:sub(i, i) ~= "-" and 1 or 0)
+  end
+  return mode
+end
+
+---Copies a file of the host into the guest.
+---@param agent kavach.agent
+---@param source string
+---@param target string absolute path in the guest
+---@return boolean? true
+---@return kavach.Error?
+function transfer.put(agent, source, target)
+  local file <close>, why = io.open(source, "rb")
+  if not file then return err.fail("io", "put: " .. why, { path = source }) end
+  local function unreadable_because(reason)
+    return err.fail("io", ("put: %s: %s"):format(source, reason), { path = source })
+  end
+  local head, unreadable = file:read(0)
+  if unreadable then return unreadable_because(unreadable) end
+  if agent.lost then return nil, agent.lost end
+  local self = open(agent, ("put: %s in the guest"):format(target))
+  self.outflow = flow.outflow(function(bytes) self:send(wire.STDIN, bytes) end)
+  self:send(wire.PUT, string.pack("<I4z", mode_of(source), target))
+  while head do
+    local bytes
+    bytes, unreadable = file:read(wire.DATA_MAX)
+    if not bytes then break end
+    -- A target that cannot be written fails here, with the guest's reason.
+    if not self.outflow:write(bytes) then break end
+  end
+  if unreadable then
+    self:send(wire.KILL)
+    return unreadable_because(unreadable)
+  end
+  self.outflow:close()
+  return wait(self)
+end
+
+-- Takes what comes into the file; false and why if the host cannot keep it.
+local function receive(self, file, path)
+  while true do
+    local bytes = self.inflow:read()
+    if not bytes then return wait(self) end
+    local ok, why = file:write(bytes)
+    if not ok then
+      self:send(wire.KILL)
+      self.inflow:discard()
+      return err.fail("io", ("get: %s: %s"):format(path, why), { path = path })
+    end
+  end
+end
+
+---Copies a file of the guest to the host. The target appears when it is whole.
+---@param agent kavach.agent
+---@param source string absolute path in the guest
+---@param target string
+---@return boolean? true
+---@return kavach.Error?
+function transfer.get(agent, source, target)
+  if agent.lost then return nil, agent.lost end
+  local partial = target .. ".partial"
+  local file, why = io.open(partial, "wb")
+  if not file then return err.fail("io", "get: " .. why, { path = target }) end
+  local self = open(agent, ("get: %s in the guest"):format(source))
+  self.inflow = flow.inflow(function(bytes)
+    self:send(wire.CREDIT, string.pack("<I4I4", wire.STREAM_STDOUT, bytes))
+  end)
+  self:send(wire.GET, string.pack("<I4z", flow.WINDOW, source))
+  local ok, cause = receive(self, file, target)
+  local closed, unwritten = file:close()
+  if ok and closed then ok, unwritten = os.rename(partial, target) end
+  if ok and not unwritten then return true end
+  os.remove(partial)
+  return nil, cause or err.new("io", ("get: %s: %s"):format(target, unwritten), { path = target })
+end
+
+return transfer

@@ -1,0 +1,290 @@
+-- One QEMU process: its private directory, its sockets, its console, its end.
+--
+--   booting -> ready -> stopped     and from anywhere -> died
+--
+-- It lives in callbacks (pipe.lua says why). What can wait are wait_ready, stop and destroy.
+
+local core = require "kavach.core"
+local err = require "kavach.err"
+local task = require "kavach.task"
+local agent = require "kavach.sandbox.agent"
+local cleanup = require "kavach.sandbox.cleanup"
+local console = require "kavach.sandbox.console"
+local obituary = require "kavach.sandbox.obituary"
+local pipe = require "kavach.sandbox.pipe"
+local waiters = require "kavach.sandbox.waiters"
+
+local SIGKILL <const> = 9
+local CONSOLE_LINES <const> = 50
+-- How long what a dead QEMU left in its pipes and sockets may take to arrive.
+local DRAIN_MS <const> = 500
+-- How long SIGKILL may take: giving back some GiB of memory is not instant.
+local KILL_MS <const> = 10000
+
+---@class kavach.vm
+---@field state "booting"|"ready"|"stopped"|"died"
+---@field agent kavach.agent
+---@field dir? string its private directory, until it is removed
+---@field ready_at? integer on the clock of task.now()
+---@field kept? string where that went, if it was to be kept
+---@field argv string[]
+---@field boot_ms? integer from the start to the agent's WELCOME
+---@field cause? kavach.Error why it died
+local vm = {}
+vm.__index = vm
+
+---@class kavach.vm.options
+---@field argv fun(dir: string): string[]?, string? the command line, given the private directory
+---@field boot_ms integer how long the boot may take; 0: for ever
+---@field heartbeat_ms integer
+---@field dirs? string[] other private directories that go when it goes
+---@field keep? boolean leave the private directory behind
+---@field on_step? fun(what: string)
+
+-- ---- its end -----------------------------------------------------------------------------------
+
+-- QEMU has ended and all it left behind is read: this is what it was.
+local function bury(self)
+  if self.buried then return end
+  self.buried = true
+  if self.drain then self.drain:close() end
+  if self.state ~= "stopped" then
+    self.cause = self.cause or obituary(self)
+    self.state = "died"
+  end
+  self.agent:lose(self.cause or err.new("io", "the sandbox was stopped"))
+  self.changed:wake()
+end
+
+-- One of what must come to its end has: when all have, the story can be told.
+local function settle(self, part)
+  self.open[part] = nil
+  if self.ended and (not next(self.open) or self.buried) then bury(self) end
+end
+
+local function on_ended(self, how, a, b)
+  if how == "ended" then
+    self.ended = { code = a, signal = b }
+  else
+    self.ended = { failed = true, why = b, step = a, code = 0, signal = 0 }
+  end
+  -- A connection that was never made brings nothing any more.
+  if not self.agent.stream then self.open.agent = nil end
+  if self.timer then self.timer:close() end
+  self.drain = core.timer(DRAIN_MS, function() bury(self) end)
+  settle(self, "process")
+  self.changed:wake()
+end
+
+-- Kills QEMU with a reason of ours; the error tells it when QEMU is gone.
+local function condemn(self, cause)
+  if self.state == "stopped" or self.state == "died" then return end
+  cause.console = cause.console or self.console:lines()
+  if self.state == "booting" then cause.kind = "creation_failed" end
+  self.cause = self.cause or cause
+  self.state = "died"
+  if self.child and not self.ended then self.child:signal(SIGKILL) end
+  self.changed:wake()
+end
+
+-- ---- its beginning -----------------------------------------------------------------------------
+
+local function listen(self)
+  local stream, why = core.listen(self.dir .. "/agent.sock")
+  if not stream then return nil, why end
+  self.agent_listener = stream
+  self.qmp_listener, why = core.listen(self.dir .. "/qmp.sock")
+  return self.qmp_listener, why
+end
+
+local function spawn(self)
+  local child, _, out, errors = core.spawn({
+    argv = self.argv,
+    -- QEMU's own files and helpers are found from its path; it needs nothing of the host's
+    -- environment. What it makes by name lands in the private directory, and goes with it.
+    env = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "TMPDIR=" .. self.dir },
+    cwd = self.dir, stdin = "null", stdout = "pipe", stderr = "pipe", tell_start = true,
+  }, function(...) on_ended(self, ...) end)
+  if not child then return nil, out end
+  self.child = child
+  self.streams = { out, errors }
+  for name, stream in next, { console = out, errors = errors } do
+    pipe.read(stream, function(bytes) self[name]:feed(bytes) end, function() settle(self, name) end)
+  end
+  return true
+end
+
+local function connect(self)
+  pipe.accept(self.agent_listener, function(stream, why)
+    self.agent_listener:close()
+    if not stream then
+      return condemn(self, err.new("io", "no connection from QEMU: " .. tostring(why)))
+    end
+    self.on_step "QEMU runs, and has opened the agent's port"
+    self.agent:attach(stream)
+  end)
+end
+
+local function new(options)
+  local self = setmetatable({
+    state = "booting",
+    started = core.now(),
+    console = console.new(CONSOLE_LINES),
+    errors = console.new(20),
+    open = { process = true, console = true, errors = true, agent = true },
+    changed = waiters.new(),
+    on_step = options.on_step or function() end,
+    keep = options.keep,
+    dirs = options.dirs or {},
+  }, vm)
+  self.agent = agent.new {
+    heartbeat_ms = options.heartbeat_ms,
+    on_ready = function()
+      if self.timer then self.timer:close() end
+      if self.state ~= "booting" then return end
+      self.state, self.ready_at = "ready", core.now()
+      self.boot_ms = self.ready_at - self.started
+      self.on_step "the guest's agent answers"
+      self.changed:wake()
+    end,
+    on_closed = function() settle(self, "agent") end,
+    on_lost = function(cause) condemn(self, cause) end,
+  }
+  return self
+end
+
+---Starts a VM. It boots while the caller goes on, and can be asked for commands at once.
+---@param options kavach.vm.options
+---@return kavach.vm? vm
+---@return kavach.Error? err
+function vm.start(options)
+  local self = new(options)
+  local dir, why = core.private_dir()
+  if not dir then
+    self:abandon()
+    return err.fail("creation_failed", "no private directory: " .. tostring(why),
+      { op = "sandbox" })
+  end
+  self.dir = dir
+  local ok
+  ok, why = listen(self)
+  if ok then
+    self.argv, why = options.argv(dir)
+    ok = self.argv and nil
+    if self.argv then ok, why = spawn(self) end
+  end
+  if not ok then
+    self:abandon()
+    if err.is(why) then return nil, why end
+    return err.fail("creation_failed", "the VM cannot be started: " .. tostring(why),
+      { op = "sandbox" })
+  end
+  connect(self)
+  if options.boot_ms > 0 then
+    self.timer = core.timer(options.boot_ms, function()
+      condemn(self, err.new("timeout",
+        ("the guest was not ready within %d ms"):format(options.boot_ms)))
+    end)
+  end
+  return self
+end
+
+-- ---- its life ----------------------------------------------------------------------------------
+
+---Waits until commands can run, or it is clear that they never will.
+---@return boolean? true
+---@return kavach.Error?
+function vm:wait_ready()
+  self.changed:until_true(function() return self.state ~= "booting" and not self:dying() end)
+  if self.state == "ready" then return true end
+  return nil, self.cause or err.new("io", "the sandbox is stopped")
+end
+
+---Condemned or dead, but not all that it had to say is read yet.
+---@return boolean
+function vm:dying()
+  return self.state == "died" and not self.buried
+end
+
+---The connection to QEMU's control port, made when it is first asked for.
+---@return kavach.qmp? qmp
+---@return kavach.Error?
+function vm:qmp()
+  if self.control then return self.control end
+  if self.state == "stopped" or self.state == "died" then
+    return err.fail("io", "the VM does not run any more")
+  end
+  local stream, why = task.wait(function(done)
+    pipe.accept(self.qmp_listener, done)
+    return function() self.qmp_listener:cancel_read() end
+  end)
+  if not stream then return err.fail("io", "QEMU's control port: " .. tostring(why)) end
+  self.control = require("kavach.sandbox.qmp").new(stream)
+  return self.control
+end
+
+---Waits until the QEMU process has ended.
+---@param ms integer at most so long
+---@return boolean
+function vm:wait_ended(ms)
+  return self.changed:until_true(function() return self.ended ~= nil end, core.now() + ms) or false
+end
+
+---Asks the guest to power off, and takes what time it needs from grace_ms; then it is killed.
+---@param grace_ms integer
+---@return boolean? true
+---@return kavach.Error?
+function vm:stop(grace_ms)
+  if self.state == "ready" then
+    self.state = "stopped"
+    self.agent:poweroff()
+    self:wait_ended(grace_ms)
+  end
+  return self:destroy()
+end
+
+---Kills QEMU and does not wait for its end; destroy() is still to be called.
+function vm:kill()
+  if self.state == "died" or self.destroyed then return end
+  self.state = "stopped"
+  if self.child and not self.ended then self.child:signal(SIGKILL) end
+end
+
+---Ends it without waiting: for finalizers, and for what never quite began.
+function vm:abandon()
+  if self.state ~= "died" then self.state = "stopped" end
+  self.agent:lose(self.cause or err.new("io", "the sandbox was closed"))
+  if self.child and not self.ended then self.child:forget() end
+  self.ended = self.ended or { code = 0, signal = SIGKILL }
+  self.buried = true
+  if self.drain then self.drain:close() end
+  cleanup.close_streams(self)
+  cleanup.clear_directories(self)
+  self.changed:wake()
+end
+
+---Ends it: kills QEMU, waits until it is gone, removes the directory. Can be called twice.
+---@return boolean? true
+---@return kavach.Error?
+function vm:destroy()
+  if self.destroyed then return true end
+  self.destroyed = true
+  if self.state ~= "died" then self.state = "stopped" end
+  self.agent:lose(self.cause or err.new("io", "the sandbox was closed"))
+  if self.child and not self.ended then self.child:signal(SIGKILL) end
+  -- Even a task that is called off goes on to the end of this; what it was told comes after.
+  local finished, gone = pcall(task.shield, self.wait_ended, self, KILL_MS)
+  self.buried = true
+  if self.drain then self.drain:close() end
+  cleanup.close_streams(self)
+  local ok, why = cleanup.clear_directories(self)
+  self.changed:wake()
+  if not finished then error(gone, 0) end
+  if not gone then
+    return err.fail("io", ("QEMU does not end, not even by SIGKILL, within %d ms"):format(KILL_MS))
+  end
+  if not ok then return err.fail("io", tostring(why)) end
+  return true
+end
+
+return vm

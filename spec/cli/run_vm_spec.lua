@@ -1,0 +1,38 @@
+local guest = require "support.guest_program"
+
+describe("kavach run in a real virtual machine #vm", function()
+  setup(guest.setup)
+  teardown(guest.teardown)
+  after_each(guest.assert_nothing_left)
+
+  it("runs a command, with its streams and exit code", function()
+    local code, out, errors = guest.run({ "uname -s; cat; echo err >&2; exit 7" },
+      { real = true, stdin = "typed\n" })
+    assert.same({ 7, "Linux\ntyped\n", "err\n" }, { code, out, errors })
+  end)
+
+  it("ends with 124 and what was printed when the time is up", function()
+    local code, out = guest.run({ "--timeout", "8s", "echo before; sleep 60" }, { real = true })
+    assert.same({ 124, "before\n" }, { code, out })
+  end)
+
+  it("leaves nothing when it is killed by -9 while the command runs", function()
+    local p <close> = guest.start({ "echo up; sleep 1000" }, { real = true })
+    assert.equal("up\n", p:read())
+    assert.is_true(#guest.processes() > 0)
+    p:kill(9)
+    p:wait()
+    guest.assert_nothing_left()
+  end)
+
+  it("is an error for a kernel that the guest cannot boot to its agent with", function()
+    local other = os.tmpname()
+    local file = io.open(other, "wb")
+    file:write "not an initramfs"
+    file:close()
+    local code, _, errors = guest.run({ "--initrd", other, "true" }, { real = true })
+    os.remove(other)
+    assert.equal(125, code)
+    assert.matches("panic", errors, 1, true)
+  end)
+end)

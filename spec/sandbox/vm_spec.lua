@@ -1,0 +1,175 @@
+local sandbox = require "kavach.sandbox"
+local standin = require "support.standin"
+local task = require "kavach.task"
+
+-- The resident memory of this process in KiB.
+local function resident_kb()
+  return tonumber(io.open "/proc/self/status":read "a":match "VmRSS:%s*(%d+)")
+end
+
+describe("A virtual machine #vm", function()
+  local folder, box
+  setup(function()
+    folder = os.tmpname()
+    os.remove(folder)
+    assert(os.execute(("mkdir -p '%s/read only, really' '%s/rw'"):format(folder, folder)))
+    assert(os.execute(("echo from the host >'%s/read only, really/file'"):format(folder)))
+    box = assert(sandbox.new {
+      backend = "tcg", memory_limit_mb = 256, env = { LANG = "C" },
+      mounts = {
+        { source = folder .. "/read only, really", target = "/ro" },
+        { source = folder .. "/rw", target = "/rw", readonly = false },
+      },
+    })
+  end)
+  teardown(function()
+    if box then box:close() end
+    os.execute(("rm -rf '%s'"):format(folder))
+  end)
+
+  it("runs a Linux of its own", function()
+    local r = assert(box:exec "uname -s; id -u; echo $LANG; cat /proc/1/comm")
+    assert.equal("Linux\n0\nC\ninit\n", r.stdout)
+    assert.is_true(r.boot_ms > 0)
+    assert.same({ "tcg", false }, { r.backend, r.confidential })
+    assert.not_equal(io.open "/proc/sys/kernel/random/boot_id":read "a",
+      assert(box:exec "cat /proc/sys/kernel/random/boot_id").stdout)
+  end)
+
+  it("shows folders of the host, read-only unless asked otherwise, commas and all", function()
+    assert.equal("from the host\n", assert(box:exec "cat /ro/file").stdout)
+    local r = assert(box:exec "touch /ro/new")
+    assert.not_equal(0, r.exit_code)
+    assert.matches("Read%-only", r.stderr)
+    assert.equal(0, assert(box:exec "echo from the guest >/rw/file").exit_code)
+    assert.equal("from the guest\n", io.open(folder .. "/rw/file"):read "a")
+  end)
+
+  it("runs a command as somebody else", function()
+    assert.equal("65534\n", assert(box:exec("id -u", { user = "nobody" })).stdout)
+  end)
+
+  it("gives a command a terminal", function()
+    local r = assert(box:exec("stty size; echo err >&2", { pty = { rows = 31, columns = 99 } }))
+    assert.equal("31 99\r\nerr\r\n", r.stdout)
+    assert.equal("", r.stderr)
+  end)
+
+  it("takes files and gives them back", function()
+    assert(box:put("/etc/passwd", "/tmp/there"))
+    assert(box:get("/tmp/there", folder .. "/back"))
+    assert.is_true(os.execute(("cmp -s /etc/passwd '%s/back'"):format(folder)))
+  end)
+
+  it("says that a command filled its memory, and lives on", function()
+    -- tail keeps the last line, and this one has no end.
+    local r = assert(box:exec({ "tail", "/dev/zero" }, { timeout_ms = 120000 }))
+    assert.is_true(r.oom_killed)
+    assert.is_false(r.timed_out)
+    assert.equal(9, r.signal)
+    assert.equal("alive\n", assert(box:exec "echo alive").stdout)
+  end)
+
+  it("leaves nothing of a command that has double-forked", function()
+    assert(box:exec "(setsid sleep 7777 >/dev/null 2>&1 &) ; exit 0")
+    assert.equal("0\n", assert(box:exec "pgrep -x -f 'sleep 7777' | wc -l").stdout)
+  end)
+
+  it("bears a flood, without the host growing", function()
+    collectgarbage()
+    local before = resident_kb()
+    local r = assert(box:exec("head -c 50000000 /dev/zero",
+      { timeout_ms = 60000, max_output = 1000 }))
+    assert.same({ 0, 1000, true }, { r.exit_code, #r.stdout, r.stdout_truncated })
+    assert.is_true(resident_kb() - before < 4096)
+  end)
+
+  it("keeps commands from the agent's port", function()
+    local r = assert(box:exec(
+      "for port in /dev/vport*; do head -c 100000 /dev/urandom >$port || echo refused; done"))
+    assert.equal("refused\n", r.stdout)
+    assert.is_true(box:health_check())
+  end)
+
+  it("runs many commands at once", function()
+    local out = {}
+    task.scope(function()
+      for i = 1, 10 do
+        task.spawn(function() out[i] = assert(box:exec("echo " .. i)).stdout end)
+      end
+    end)
+    for i = 1, 10 do assert.equal(i .. "\n", out[i]) end
+  end)
+
+  it("answers QMP when asked to", function()
+    local control = assert(box.vm:qmp())
+    assert.is_true(assert(control:execute "query-status").running)
+    local answer, why = control:execute "no-such-command"
+    assert.is_nil(answer)
+    assert.matches("no%-such%-command", why.message)
+  end)
+
+  it("that panics is an error with the kernel's words and the console's last lines", function()
+    local r, why = box:exec("echo c >/proc/sysrq-trigger; sleep 100", { timeout_ms = 60000 })
+    assert.is_nil(r)
+    assert.equal("io", why.kind)
+    assert.matches("the guest's kernel panicked", why.message, 1, true)
+    assert.is_true(#why.console > 0 and #why.console <= 50)
+    assert.equal("died", box:state())
+    local dir = box.vm.dir
+    assert.is_true(box:close())
+    assert.is_false(standin.exists(dir))
+  end)
+end)
+
+describe("A virtual machine with the task share #vm", function()
+  it("runs what is written there, with the same results, and cannot write there", function()
+    local box <close> = assert(sandbox.new { backend = "tcg", transport = "share" })
+    local r = assert(box:exec("read line; echo \"$A: $line\"; echo err >&2; pwd; exit 5",
+      { env = { A = "it's" }, cwd = "/tmp", stdin = "hello\n" }))
+    assert.same({ 5, "it's: hello\n/tmp\n", "err\n" }, { r.exit_code, r.stdout, r.stderr })
+    assert.equal("a  b|$HOME|new\nline|",
+      assert(box:exec { "printf", "%s|", "a  b", "$HOME", "new\nline" }).stdout)
+    assert.matches("mount_tag=task,security_model=none,readonly=on",
+      table.concat(box:argv(), " "), 1, true)
+    r = assert(box:exec "cat /run/kavach/task/task-3.sh; echo >/run/kavach/task/x")
+    assert.matches("^#!/bin/sh\ncat ", r.stdout)
+    assert.matches("Read%-only", r.stderr)
+    local none, why = box:exec("true", { user = "nobody" })
+    assert.is_nil(none)
+    assert.matches("user", why.message, 1, true)
+  end)
+end)
+
+describe("A virtual machine whose QEMU is killed #vm", function()
+  it("is an error for whoever waits, and leaves nothing", function()
+    local box <close> = assert(sandbox.launch { backend = "tcg" })
+    local r, why
+    task.scope(function()
+      task.spawn(function() r, why = box:exec "echo up; sleep 1000" end)
+      assert(box:wait_ready())
+      assert(box:exec "true")
+      os.execute("kill -9 " .. box.vm.child:pid())
+    end)
+    assert.is_nil(r)
+    assert.matches("was killed by signal 9", why.message, 1, true)
+    local dir = box.vm.dir
+    box:close()
+    assert.is_false(standin.exists(dir))
+  end)
+end)
+
+describe("A virtual machine that stands still #vm", function()
+  it("is found out, and ends", function()
+    local box <close> = assert(sandbox.new { backend = "tcg", heartbeat_ms = 4000 })
+    assert(box:exec "true")
+    local pid = box.vm.child:pid()
+    box.vm.child:signal(19) -- SIGSTOP, to QEMU
+    local r, why = box:exec "true"
+    assert.is_nil(r)
+    assert.equal("timeout", why.kind)
+    assert.matches("has not answered for 4000 ms", why.message, 1, true)
+    assert.is_true(box:close())
+    assert.is_false(standin.alive(pid))
+  end)
+end)
