@@ -29,8 +29,8 @@
 KAVACH_API int kavach_open(lua_State *L, uv_loop_t *loop);
 
 /* Takes a function and `arguments` values from the top of the stack and makes it a task. It starts
- * when the loop runs. If it fails, its traceback goes to standard error and kavach_failed(L) is true.
- * Returns 0, or -1 with a message on the stack. */
+ * when the loop runs. If it fails, its traceback goes to standard error and kavach_failed(L) is
+ * true. Returns 0, or -1 with a message on the stack. */
 KAVACH_API int kavach_spawn(lua_State *L, int arguments);
 
 /* Whether a task that kavach_spawn started has failed. */

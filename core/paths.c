@@ -46,13 +46,15 @@ static bool beside_module(char path[KV_PATH_MAX]) {
 
 void kv_library_dir(char path[KV_PATH_MAX]) {
   const char *told = getenv("KAVACH_LIB_DIR");
-  if (told && told[0] == '/') snprintf(path, KV_PATH_MAX, "%s", told);
+  if (told && told[0] == '/')
+    snprintf(path, KV_PATH_MAX, "%s", told);
   else if (!beside_module(path) && !beside_program(KAVACH_INSTALLED_LIB_DIR "/supervisor", path))
     snprintf(path, KV_PATH_MAX, "%s", KAVACH_LIB_DIR);
 }
 
 void kv_lua_dir(char path[KV_PATH_MAX]) {
-  if (beside_program(KAVACH_INSTALLED_LUA_DIR "/kavach/init.lua", path)) cut_name(path);
+  if (beside_program(KAVACH_INSTALLED_LUA_DIR "/kavach/init.lua", path))
+    cut_name(path);
   else
     snprintf(path, KV_PATH_MAX, "%s", KAVACH_LUA_DIR);
 }

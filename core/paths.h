@@ -10,7 +10,8 @@ enum { KV_PATH_MAX = 4096 };
  * is in it, or where an installation has it, seen from the program; else in the build tree. */
 void kv_library_dir(char path[KV_PATH_MAX]);
 
-/* The directory of kavach/init.lua: the installed one, seen from the program, or the source tree's. */
+/* The directory of kavach/init.lua: the installed one, seen from the program, or the source tree's.
+ */
 void kv_lua_dir(char path[KV_PATH_MAX]);
 
 #endif

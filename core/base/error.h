@@ -1,6 +1,7 @@
 /*
  * How C tells what went wrong: a kind (one of those of lua/kavach/err.lua) and a message for a
- * person. A function that can fail returns -1 or NULL after it has filled the kv_error it was given.
+ * person. A function that can fail returns -1 or NULL after it has filled the kv_error it was
+ * given.
  */
 #ifndef KV_BASE_ERROR_H
 #define KV_BASE_ERROR_H

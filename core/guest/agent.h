@@ -19,8 +19,9 @@
 
 #define KV_AGENT_VERSION "0.1.0"
 #define KV_CHANNELS_MAX 256
-#define KV_DRAIN_MS 1000 /* without progress, what a dead command's pipes still hold is given up   \
-                          */
+#define KV_DRAIN_MS                                                                                \
+  1000 /* without progress, what a dead command's pipes still hold is given up                     \
+        */
 
 enum kv_channel_kind { KV_CHANNEL_COMMAND = 1, KV_CHANNEL_PUT, KV_CHANNEL_GET };
 

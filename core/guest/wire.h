@@ -36,27 +36,27 @@
 #define KV_WIRE_VERSION 1u
 #define KV_WIRE_PORT "org.kavach.agent"
 #define KV_WIRE_HEADER 12u
-#define KV_WIRE_MAX (1024u * 1024u)       /* payload of any frame */
-#define KV_WIRE_DATA_MAX (64u * 1024u)    /* payload of STDIN, STDOUT, STDERR */
+#define KV_WIRE_MAX (1024u * 1024u)    /* payload of any frame */
+#define KV_WIRE_DATA_MAX (64u * 1024u) /* payload of STDIN, STDOUT, STDERR */
 #define KV_WIRE_STDIN_WINDOW (128u * 1024u)
 
 enum kv_wire_type {
   /* host to agent */
-  KV_WIRE_HELLO = 1,    /* u32 version */
-  KV_WIRE_EXEC = 2,     /* see below */
-  KV_WIRE_STDIN = 3,    /* bytes for EXEC's standard input or PUT's file; empty: end of file */
-  KV_WIRE_CREDIT = 4,   /* u32 stream (1 stdout, 2 stderr), u32 bytes; both directions (0 stdin) */
-  KV_WIRE_SIGNAL = 5,   /* u32 signal number, to the command's process group */
-  KV_WIRE_RESIZE = 6,   /* u16 rows, u16 columns of a pty */
-  KV_WIRE_KILL = 7,     /* SIGKILL to all that the command started; EXIT follows. If it has exited
-                         * but its output still waits for credit: drops that. PUT, GET: ends it
-                         * with FAILED, ECANCELED */
-  KV_WIRE_PUT = 8,      /* u32 mode, string path; the bytes come as STDIN; DONE or FAILED. Written
-                         * beside the path, then renamed: it is replaced whole or not at all */
-  KV_WIRE_GET = 9,      /* u32 credit, string path; STDOUT frames, then DONE or FAILED */
-  KV_WIRE_MOUNT = 10,   /* u32 flags (1: read-only), string tag, string target; 9p over virtio */
-  KV_WIRE_PING = 11,    /* any payload up to 64 bytes; PONG echoes it */
-  KV_WIRE_POWEROFF = 12,/* sync, kill all, power off */
+  KV_WIRE_HELLO = 1,     /* u32 version */
+  KV_WIRE_EXEC = 2,      /* see below */
+  KV_WIRE_STDIN = 3,     /* bytes for EXEC's standard input or PUT's file; empty: end of file */
+  KV_WIRE_CREDIT = 4,    /* u32 stream (1 stdout, 2 stderr), u32 bytes; both directions (0 stdin) */
+  KV_WIRE_SIGNAL = 5,    /* u32 signal number, to the command's process group */
+  KV_WIRE_RESIZE = 6,    /* u16 rows, u16 columns of a pty */
+  KV_WIRE_KILL = 7,      /* SIGKILL to all that the command started; EXIT follows. If it has exited
+                          * but its output still waits for credit: drops that. PUT, GET: ends it
+                          * with FAILED, ECANCELED */
+  KV_WIRE_PUT = 8,       /* u32 mode, string path; the bytes come as STDIN; DONE or FAILED. Written
+                          * beside the path, then renamed: it is replaced whole or not at all */
+  KV_WIRE_GET = 9,       /* u32 credit, string path; STDOUT frames, then DONE or FAILED */
+  KV_WIRE_MOUNT = 10,    /* u32 flags (1: read-only), string tag, string target; 9p over virtio */
+  KV_WIRE_PING = 11,     /* any payload up to 64 bytes; PONG echoes it */
+  KV_WIRE_POWEROFF = 12, /* sync, kill all, power off */
 
   /* agent to host */
   KV_WIRE_WELCOME = 64, /* u32 version, u32 zero, string kernel release, string agent version */

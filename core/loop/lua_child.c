@@ -72,7 +72,7 @@ static const char *const *strings(lua_State *L, int index, size_t *count) {
   const char **list = lua_newuserdatauv(L, (*count + 1) * sizeof *list, 0);
   for (size_t i = 0; i < *count; i++) {
     lua_rawgeti(L, index, (lua_Integer)i + 1);
-    size_t length;
+    size_t length = 0;
     list[i] = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
     if (!list[i]) luaL_error(L, "argument and environment lists hold strings only");
     if (strlen(list[i]) != length)
