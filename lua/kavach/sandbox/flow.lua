@@ -5,7 +5,7 @@ local err = require "kavach.err"
 local waiters = require "kavach.sandbox.waiters"
 local wire = require "kavach.sandbox.wire"
 
-local flow = { WINDOW = 1024 * 1024 }
+local flow = { WINDOW = 256 * 1024 }
 
 -- Credit is given back in portions, so that a frame of it does not cross for every few bytes.
 local PORTION <const> = flow.WINDOW // 4
