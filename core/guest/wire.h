@@ -36,8 +36,9 @@
 #define KV_WIRE_VERSION 1u
 #define KV_WIRE_PORT "org.kavach.agent"
 #define KV_WIRE_HEADER 12u
-#define KV_WIRE_MAX (1024u * 1024u)    /* payload of any frame */
-#define KV_WIRE_DATA_MAX (64u * 1024u) /* payload of STDIN, STDOUT, STDERR */
+#define KV_WIRE_MAX (1024u * 1024u)       /* payload of any frame */
+#define KV_WIRE_DATA_MAX (64u * 1024u)    /* payload of STDIN */
+#define KV_WIRE_OUTPUT_MAX (256u * 1024u) /* payload of STDOUT, STDERR */
 #define KV_WIRE_STDIN_WINDOW (128u * 1024u)
 
 enum kv_wire_type {

@@ -119,6 +119,7 @@ ssize_t kv_stream_write(kv_stream *s, const void *from, size_t size) {
   if (would_block(s, POLLOUT)) return KV_WOULD_BLOCK;
   if (s->shared && !s->immediate && size > SHARED_WRITE_MAX) size = SHARED_WRITE_MAX;
   if (s->socket) return outcome(send(s->fd, from, size, MSG_NOSIGNAL | MSG_DONTWAIT));
+  if (s->immediate) return outcome(write(s->fd, from, size)); /* no pipe: no SIGPIPE */
   return outcome(write_quietly(s->fd, from, size));
 }
 
@@ -127,12 +128,36 @@ int kv_stream_accept(kv_stream *s) {
   return (int)outcome(accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK));
 }
 
+static void on_poll(uv_poll_t *poll, int status, int events);
+
+/* Has libuv watch for what is wanted, if it does not. */
+static int arm(kv_stream *s) {
+  if (s->armed == s->wanted) return 0;
+  s->armed = s->wanted;
+  return s->wanted ? uv_poll_start(&s->poll, s->wanted, on_poll) : uv_poll_stop(&s->poll);
+}
+
+/* Who was told mostly reads or writes, and then waits again. So what is not wanted any more is
+ * watched on, for each change costs system calls; only an event that nobody waits for ends that.
+ * Meanwhile it does not keep the loop alive. */
+static void set_wanted(kv_stream *s, int events) {
+  s->wanted = events;
+  if (!s->polled) return;
+  if (events)
+    uv_ref((uv_handle_t *)&s->poll);
+  else
+    uv_unref((uv_handle_t *)&s->poll);
+}
+
 static void on_poll(uv_poll_t *poll, int status, int events) {
   kv_stream *s = poll->data;
+  if (status < 0) s->armed = 0; /* libuv has stopped it */
   int ready = status < 0 ? s->wanted : events & s->wanted;
-  if (!ready) return;
-  kv_stream_unwant(s, ready);
-  s->ready(s, ready);
+  set_wanted(s, s->wanted & ~ready);
+  if (ready)
+    s->ready(s, ready);
+  else
+    arm(s);
 }
 
 /* libuv makes a descriptor that it polls non-blocking; a shared one gets its flags back. */
@@ -156,20 +181,13 @@ int kv_stream_want(kv_stream *s, int events, kv_error *e) {
     s->ready(s, events);
     return 0;
   }
-  s->wanted |= events;
-  int status = uv_poll_start(&s->poll, s->wanted, on_poll);
+  set_wanted(s, s->wanted | events);
+  int status = (s->armed & events) == events ? 0 : arm(s);
   if (status < 0) return kv_fail(e, "io", "descriptor %d: %s", s->fd, uv_strerror(status));
   return 0;
 }
 
-void kv_stream_unwant(kv_stream *s, int events) {
-  s->wanted &= ~events;
-  if (!s->polled) return;
-  if (s->wanted)
-    uv_poll_start(&s->poll, s->wanted, on_poll);
-  else
-    uv_poll_stop(&s->poll);
-}
+void kv_stream_unwant(kv_stream *s, int events) { set_wanted(s, s->wanted & ~events); }
 
 void kv_stream_shutdown(kv_stream *s) { shutdown(s->fd, SHUT_WR); }
 

@@ -22,6 +22,7 @@ struct kv_stream {
   bool immediate; /* a regular file or the like, which epoll refuses: always ready */
   bool shared;    /* blocking, because others use the same open file: must be asked before use */
   int wanted;     /* UV_READABLE | UV_WRITABLE: who waits */
+  int armed;      /* the same: what libuv watches, which may be more */
   void (*ready)(kv_stream *s, int events); /* called in the loop; `wanted` is cleared before */
   void *owner;
 };

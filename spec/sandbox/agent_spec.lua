@@ -2,6 +2,7 @@ local agent = require "kavach.sandbox.agent"
 local command = require "kavach.sandbox.command"
 local core = require "kavach.core"
 local err = require "kavach.err"
+local flow = require "kavach.sandbox.flow"
 local native = require "support.native"
 local pair = require "support.pair"
 local standin = require "support.standin"
@@ -188,11 +189,12 @@ describe("The agent's client, with a guest that lies,", function()
   end
 
   it("sees through each lie, and says that it was the guest's", function()
+    local over = flow.WINDOW // 65536 + 1
     for name, bytes in pairs {
       ["unknown type"] = u32(0) .. u32(1) .. u32(99),
       ["with 1048577 bytes"] = u32(1048577) .. u32(1) .. u32(69),
-      ["more standard output"] = wire.frame(wire.STDOUT, 1, ("x"):rep(65536)):rep(5),
-      ["more standard error"] = wire.frame(wire.STDERR, 1, ("x"):rep(65536)):rep(5),
+      ["more standard output"] = wire.frame(wire.STDOUT, 1, ("x"):rep(65536)):rep(over),
+      ["more standard error"] = wire.frame(wire.STDERR, 1, ("x"):rep(65536)):rep(over),
       ["WELCOME twice"] = wire.frame(wire.WELCOME, 0, u32(1) .. u32(0) .. "k\0a\0"),
       ["cut short"] = wire.frame(wire.FAILED, 1, u32(2) .. "no NUL"),
       ["values that do not exist"] = wire.frame(wire.EXIT, 1, ("\255"):rep(32)),

@@ -13,21 +13,34 @@ local function random_bytes(count)
   return table.concat(bytes)
 end
 
--- Feeds the bytes in pieces of random size; gives all frames, and the error if there was one.
-local function decode_in_pieces(bytes, most, types)
+local OUTPUT <const> = { [wire.STDOUT] = true, [wire.STDERR] = true }
+
+-- Takes all that the decoder has. The parts that a frame of output may come in are joined with
+-- what went before on their channel.
+local function take_frames(decoder, frames)
+  while true do
+    local kind, channel, payload = decoder:next()
+    if not kind then return channel end
+    local before = frames[#frames]
+    if before and OUTPUT[kind] and before[1] == kind and before[2] == channel then
+      before[3] = before[3] .. payload
+    else
+      frames[#frames + 1] = { kind, channel, payload }
+    end
+  end
+end
+
+-- Feeds the bytes in pieces, as a reader does: at most as many as are wanted, if it asks; gives all
+-- frames, and the error if there was one.
+local function decode_in_pieces(bytes, most, types, asks)
   local decoder, frames, at = wire.decoder(types), {}, 1
   while at <= #bytes do
     local size = math.random(1, most)
+    if asks then size = decoder:wanted(size) end
     decoder:feed(bytes:sub(at, at + size - 1))
     at = at + size
-    while true do
-      local kind, channel, payload = decoder:next()
-      if not kind then
-        if channel then return frames, channel end
-        break
-      end
-      frames[#frames + 1] = { kind, channel, payload }
-    end
+    local why = take_frames(decoder, frames)
+    if why then return frames, why end
   end
   return frames
 end
@@ -71,10 +84,27 @@ describe("The wire", function()
           sent[i] = { kind, math.random(0, 0xffffffff), payload }
           bytes[i] = wire.frame(kind, sent[i][2], payload)
         end
-        local got, why = decode_in_pieces(table.concat(bytes), math.random(1, 4000))
-        assert.is_nil(why, "seed " .. seed)
-        assert.same(sent, got, "seed " .. seed)
+        for _, asks in ipairs { false, true } do
+          local got, why = decode_in_pieces(table.concat(bytes), math.random(1, 4000), nil, asks)
+          assert.is_nil(why, "seed " .. seed)
+          assert.same(sent, got, "seed " .. seed)
+        end
       end
+    end)
+
+    it("output as it comes, and everything else whole", function()
+      local decoder = wire.decoder()
+      decoder:feed(wire.frame(wire.STDOUT, 7, "abcdef"):sub(1, -4))
+      assert.same({ wire.STDOUT, 7, "abc" }, { decoder:next() })
+      assert.is_nil(decoder:next())
+      assert.equal(3, decoder:wanted(100))
+      assert.equal(2, decoder:wanted(2))
+      decoder:feed("def" .. wire.frame(wire.PONG, 0, "pong"):sub(1, -2))
+      assert.same({ wire.STDOUT, 7, "def" }, { decoder:next() })
+      assert.is_nil(decoder:next())
+      assert.equal(100, decoder:wanted(100))
+      decoder:feed "g"
+      assert.same({ wire.PONG, 0, "pong" }, { decoder:next() })
     end)
 
     it("the largest frame from single bytes in linear time", function()
@@ -114,8 +144,8 @@ describe("The wire", function()
     end)
 
     it("a length over the limit before the payload is there", function()
-      local why, decoder = refusal(u32(wire.DATA_MAX + 1) .. u32(1) .. u32(wire.STDOUT))
-      assert.matches("type 66 with 65537 bytes", why, 1, true)
+      local why, decoder = refusal(u32(wire.OUTPUT_MAX + 1) .. u32(1) .. u32(wire.STDOUT))
+      assert.matches("type 66 with 262145 bytes", why, 1, true)
       assert.equal(0, decoder.size)
       why = refusal(u32(0xffffffff) .. u32(0) .. u32(69))
       assert.matches("type 69 with 4294967295", why, 1, true)

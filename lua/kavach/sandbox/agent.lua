@@ -149,7 +149,7 @@ function agent:attach(stream)
   pipe.read(stream, function(bytes) on_bytes(self, bytes) end, function(why)
     self.closed = why and "cannot read the agent's port: " .. why or "the agent's port was closed"
     self.on_closed(self.closed)
-  end)
+  end, function(most) return self.decoder:wanted(most) end)
 end
 
 ---Ends the connection: every request on it fails with this cause. Can be called twice.

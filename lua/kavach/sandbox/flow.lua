@@ -5,7 +5,9 @@ local err = require "kavach.err"
 local waiters = require "kavach.sandbox.waiters"
 local wire = require "kavach.sandbox.wire"
 
-local flow = { WINDOW = 256 * 1024 }
+-- What may be under way of one stream: as much as QEMU and the guest have to do while credit for
+-- more is on its way. A reader that pauses makes the host hold that much.
+local flow = { WINDOW = 2 * 1024 * 1024 }
 
 -- Credit is given back in portions, so that a frame of it does not cross for every few bytes.
 local PORTION <const> = flow.WINDOW // 4

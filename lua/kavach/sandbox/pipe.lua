@@ -11,10 +11,11 @@ local READ_SIZE <const> = 64 * 1024
 ---@param stream userdata
 ---@param on_bytes fun(bytes: string)
 ---@param on_end fun(why?: string) not called if it was we who closed the stream
-function pipe.read(stream, on_bytes, on_end)
+---@param wanted? fun(most: integer): integer how many bytes to read next, at most
+function pipe.read(stream, on_bytes, on_end, wanted)
   local function again()
     if stream:is_closed() then return end
-    local bytes, why = stream:try_read(READ_SIZE)
+    local bytes, why = stream:try_read(wanted and wanted(READ_SIZE) or READ_SIZE)
     if bytes == nil then return on_end(why) end
     if bytes == "" then return on_end() end
     if bytes then on_bytes(bytes) end

@@ -5,7 +5,8 @@ local wire = {
   VERSION = 1,
   HEADER = 12,
   MAX = 1024 * 1024, -- payload of any frame
-  DATA_MAX = 64 * 1024, -- payload of a frame of a stream
+  DATA_MAX = 64 * 1024, -- payload of STDIN
+  OUTPUT_MAX = 256 * 1024, -- payload of STDOUT, STDERR
   STDIN_WINDOW = 128 * 1024, -- what may be sent of standard input before the agent asks for more
 
   -- host to agent
@@ -50,8 +51,8 @@ wire.FROM_AGENT = {
   [wire.CREDIT] = { 8, 8 },
   [wire.WELCOME] = { 10, wire.MAX },
   [wire.STARTED] = { 4, 4 },
-  [wire.STDOUT] = { 1, wire.DATA_MAX },
-  [wire.STDERR] = { 1, wire.DATA_MAX },
+  [wire.STDOUT] = { 1, wire.OUTPUT_MAX },
+  [wire.STDERR] = { 1, wire.OUTPUT_MAX },
   [wire.EXIT] = { 32, 32 },
   [wire.FAILED] = { 5, wire.MAX },
   [wire.DONE] = { 12, 12 },
@@ -185,6 +186,9 @@ function wire.parse_done(payload)
   return unpack_all("<I4I8", payload)
 end
 
+-- What need not be held until it is whole: it is only a part of a stream anyway.
+local OUTPUT <const> = { [wire.STDOUT] = true, [wire.STDERR] = true }
+
 -- ---- the decoder -------------------------------------------------------------------------------
 
 ---@class kavach.wire.decoder
@@ -202,7 +206,7 @@ function wire.decoder(types)
     last = 0,
     offset = 1, -- the next byte in the oldest piece
     size = 0, -- bytes in all pieces
-    kind = nil, -- of the frame whose header is read, with its channel and length
+    kind = nil, -- of the frame whose header is read, with its channel and what is left of it
     broken = nil,
   }, decoder)
 end
@@ -248,27 +252,47 @@ local function fail(self, why)
   return nil, why
 end
 
----The next whole frame: its type, channel and payload. Nothing if more bytes are needed. Once the
----bytes broke the rules: nil and why, and the same for ever after.
+-- The header of the next frame, if it is there.
+local function open_frame(self)
+  if self.size < wire.HEADER then return false end
+  local length, channel, kind = string.unpack("<I4I4I4", take(self, wire.HEADER))
+  local limits = self.types[kind]
+  if not limits then return fail(self, ("a frame of unknown type 0x%x"):format(kind)) end
+  if length < limits[1] or length > limits[2] then
+    return fail(self, ("a frame of type %d with %d bytes"):format(kind, length))
+  end
+  self.kind, self.channel, self.left = kind, channel, length
+  return true
+end
+
+---The next whole frame: its type, channel and payload; or, of one that carries a stream's bytes,
+---what has come of them. Nothing if more bytes are needed. Once the bytes broke the rules: nil and
+---why, and the same for ever after.
 ---@return integer? kind
 ---@return integer|string|nil channel_or_why
 ---@return string? payload
 function decoder:next()
   if self.broken then return nil, self.broken end
   if not self.kind then
-    if self.size < wire.HEADER then return nil end
-    local length, channel, kind = string.unpack("<I4I4I4", take(self, wire.HEADER))
-    local limits = self.types[kind]
-    if not limits then return fail(self, ("a frame of unknown type 0x%x"):format(kind)) end
-    if length < limits[1] or length > limits[2] then
-      return fail(self, ("a frame of type %d with %d bytes"):format(kind, length))
-    end
-    self.kind, self.channel, self.length = kind, channel, length
+    local opened, why = open_frame(self)
+    if not opened then return nil, why end
   end
-  if self.size < self.length then return nil end
-  local kind = self.kind
-  self.kind = nil
-  return kind, self.channel, take(self, self.length)
+  local kind, count = self.kind, self.left
+  if self.size < count then
+    if not OUTPUT[kind] or self.size == 0 then return nil end
+    count = self.size
+  end
+  self.left = self.left - count
+  if self.left == 0 then self.kind = nil end
+  return kind, self.channel, take(self, count)
+end
+
+---How many bytes are best read next: if they are the rest of a stream's bytes, they need not be
+---copied.
+---@param most integer
+---@return integer
+function decoder:wanted(most)
+  return self.kind and self.size == 0 and self.left < most and self.left or most
 end
 
 return wire
