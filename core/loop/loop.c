@@ -65,6 +65,7 @@ static void close_left_over(uv_handle_t *handle, void *arg) {
 void kv_loop_close(kv_loop *loop) {
   if (loop->interrupt) loop->interrupt->loop = NULL;
   if (loop->end_processes) loop->end_processes(loop);
+  if (loop->free_timers) loop->free_timers(loop);
   uv_close((uv_handle_t *)&loop->busy, handle_closed);
   uv_close((uv_handle_t *)&loop->after, handle_closed);
   if (loop->foreign) return;

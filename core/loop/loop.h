@@ -37,6 +37,8 @@ typedef struct kv_loop {
   void *dispatch_arg;
   struct kv_supervisor *supervisor;            /* supervise.h; NULL until the first process */
   void (*end_processes)(struct kv_loop *loop); /* set with it; called at the loop's end */
+  struct kv_timer *spare_timers;               /* closed ones, to be used again */
+  void (*free_timers)(struct kv_loop *loop);   /* set with them; called at the loop's end */
   uv_loop_t own;
   uv_idle_t busy; /* active while completions wait */
   uv_check_t after;

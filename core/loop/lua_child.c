@@ -200,7 +200,7 @@ static int child_spawn(lua_State *L) {
     if (p.host[i] < 0)
       lua_pushnil(L);
     else
-      kv_lua_push_stream(L, loop, p.host[i]);
+      kv_lua_push_pipe(L, loop, p.host[i]);
   }
   return 4;
 }

@@ -134,6 +134,7 @@ static int loop_is_foreign(lua_State *L) {
 /* ---- timers and signals: the handle's box outlives the userdata until libuv lets go of it ---- */
 
 typedef struct kv_timer {
+  struct kv_timer *next_spare;
   union {
     uv_handle_t handle;
     uv_timer_t timer;
@@ -150,10 +151,29 @@ typedef struct kv_lua_timer {
 
 static void free_box(uv_handle_t *handle) { free(handle->data); }
 
+static void free_timers(kv_loop *loop) {
+  while (loop->spare_timers) {
+    kv_timer *box = loop->spare_timers;
+    loop->spare_timers = box->next_spare;
+    uv_close(&box->uv.handle, free_box);
+  }
+}
+
+/* A closed timer is kept for the next one: to close a handle costs a turn of the loop. */
+static void keep_spare(kv_timer *box) {
+  uv_timer_stop(&box->uv.timer);
+  box->next_spare = box->loop->spare_timers;
+  box->loop->spare_timers = box;
+  box->loop->free_timers = free_timers;
+}
+
 static void timer_close(lua_State *L, kv_lua_timer *t) {
   if (!t->box) return;
   t->box->waiter = NULL;
-  uv_close(&t->box->uv.handle, free_box);
+  if (t->box->uv.handle.type == UV_TIMER)
+    keep_spare(t->box);
+  else
+    uv_close(&t->box->uv.handle, free_box);
   t->box = NULL;
   kv_waiter_cancel(L, &t->waiter);
 }
@@ -195,31 +215,54 @@ static void on_signal(uv_signal_t *signal, int number) {
   fire(signal->data);
 }
 
-/* Pushes a userdata of that type with an empty box. */
-static kv_timer *new_timer(lua_State *L, const char *type,
-                           int (*deliver)(kv_completion *, void *)) {
+static kv_timer *take_spare(kv_loop *loop) {
+  kv_timer *box = loop->spare_timers;
+  if (box) loop->spare_timers = box->next_spare;
+  return box;
+}
+
+static kv_timer *new_box(lua_State *L) {
+  kv_timer *box = calloc(1, sizeof *box);
+  if (!box) {
+    luaL_error(L, "out of memory");
+    return NULL; /* never */
+  }
+  box->loop = kv_lua_loop(L);
+  box->uv.handle.data = box;
+  return box;
+}
+
+/* Pushes a userdata of that type, without a box. */
+static kv_lua_timer *push_timer(lua_State *L, const char *type,
+                                int (*deliver)(kv_completion *, void *)) {
   luaL_checktype(L, 2, LUA_TFUNCTION);
   kv_lua_timer *t = lua_newuserdatauv(L, sizeof *t, 0);
   t->box = NULL;
   kv_waiter_init(&t->waiter, deliver);
   luaL_setmetatable(L, type);
-  kv_timer *box = calloc(1, sizeof *box);
-  if (!box) luaL_error(L, "out of memory");
-  box->loop = kv_lua_loop(L);
+  return t;
+}
+
+/* Has the function at 2 called when the box fires. */
+static void wait_for(lua_State *L, kv_lua_timer *t, kv_timer *box) {
   box->waiter = &t->waiter;
-  box->uv.handle.data = box;
   t->box = box;
-  return box;
+  kv_waiter_begin(L, &t->waiter, 2, -1);
 }
 
 /* timer(ms, callback) -> timer */
 static int loop_timer(lua_State *L) {
+  kv_loop *loop = kv_lua_loop(L);
   lua_Integer ms = luaL_checkinteger(L, 1);
-  kv_timer *box = new_timer(L, TIMER, deliver_timer);
-  uv_timer_init(box->loop->uv, &box->uv.timer);
-  uv_update_time(box->loop->uv);
+  kv_lua_timer *t = push_timer(L, TIMER, deliver_timer);
+  kv_timer *box = take_spare(loop);
+  if (!box) {
+    box = new_box(L);
+    uv_timer_init(loop->uv, &box->uv.timer);
+  }
+  wait_for(L, t, box);
+  uv_update_time(loop->uv);
   uv_timer_start(&box->uv.timer, on_timer, ms > 0 ? (uint64_t)ms : 0, 0);
-  kv_waiter_begin(L, box->waiter, 2, -1);
   return 1;
 }
 
@@ -227,12 +270,13 @@ static int loop_timer(lua_State *L) {
  * that come before it could run count as one. Does not keep the loop alive. */
 static int loop_signal(lua_State *L) {
   lua_Integer number = luaL_checkinteger(L, 1);
-  kv_timer *box = new_timer(L, SIGNAL, deliver_signal);
+  kv_lua_timer *t = push_timer(L, SIGNAL, deliver_signal);
+  kv_timer *box = new_box(L);
   uv_signal_init(box->loop->uv, &box->uv.signal);
+  wait_for(L, t, box);
   int status = uv_signal_start(&box->uv.signal, on_signal, (int)number);
   if (status < 0) return luaL_error(L, "signal %d: %s", (int)number, uv_strerror(status));
   uv_unref(&box->uv.handle);
-  kv_waiter_begin(L, box->waiter, 2, -1);
   return 1;
 }
 

@@ -49,18 +49,20 @@ static kv_lua_stream *push_closed(lua_State *L) {
   return self;
 }
 
-static int open_stream(lua_State *L, kv_loop *loop, int fd, bool own) {
+typedef kv_stream *open_function(kv_loop *loop, int fd, kv_error *e);
+
+static int open_stream(lua_State *L, kv_loop *loop, int fd, open_function *open) {
   kv_error e;
   kv_lua_stream *self = push_closed(L);
-  self->stream = own ? kv_stream_own(loop, fd, &e) : kv_stream_borrow(loop, fd, &e);
+  self->stream = open(loop, fd, &e);
   if (!self->stream) return kv_lua_fail(L, &e);
   self->stream->owner = self;
   self->stream->ready = on_ready;
   return 1;
 }
 
-void kv_lua_push_stream(lua_State *L, kv_loop *loop, int fd) {
-  if (open_stream(L, loop, fd, true) == 1) return;
+void kv_lua_push_pipe(lua_State *L, kv_loop *loop, int fd) {
+  if (open_stream(L, loop, fd, kv_stream_own_pipe) == 1) return;
   close(fd);
   lua_pop(L, 1); /* the message: the nil below stands for the stream */
 }
@@ -79,7 +81,8 @@ int kv_lua_lend_stream(lua_State *L, int index) {
 
 /* stream(fd[, own]) -> stream | nil, message. Borrowed unless own is true. */
 static int stream_open(lua_State *L) {
-  return open_stream(L, kv_lua_loop(L), (int)luaL_checkinteger(L, 1), lua_toboolean(L, 2));
+  int fd = (int)luaL_checkinteger(L, 1);
+  return open_stream(L, kv_lua_loop(L), fd, lua_toboolean(L, 2) ? kv_stream_own : kv_stream_borrow);
 }
 
 static const char *check_path(lua_State *L) {
@@ -93,13 +96,13 @@ static const char *check_path(lua_State *L) {
 static int stream_listen(lua_State *L) {
   kv_error e;
   int fd = kv_unix_listen(check_path(L), &e);
-  return fd < 0 ? kv_lua_fail(L, &e) : open_stream(L, kv_lua_loop(L), fd, true);
+  return fd < 0 ? kv_lua_fail(L, &e) : open_stream(L, kv_lua_loop(L), fd, kv_stream_own);
 }
 
 static int stream_connect(lua_State *L) {
   kv_error e;
   int fd = kv_unix_connect(check_path(L), &e);
-  return fd < 0 ? kv_lua_fail(L, &e) : open_stream(L, kv_lua_loop(L), fd, true);
+  return fd < 0 ? kv_lua_fail(L, &e) : open_stream(L, kv_lua_loop(L), fd, kv_stream_own);
 }
 
 /* try_read([max]) -> bytes | "" at the end | false if it would block | nil, message */
@@ -140,7 +143,7 @@ static int stream_try_accept(lua_State *L) {
   kv_lua_stream *self = check_stream(L);
   if (!self->stream) return fail_closed(L);
   int fd = kv_stream_accept(self->stream);
-  if (fd >= 0) return open_stream(L, self->stream->loop, fd, true);
+  if (fd >= 0) return open_stream(L, self->stream->loop, fd, kv_stream_own);
   if (fd == -1) return fail_errno(L);
   lua_pushboolean(L, 0);
   return 1;

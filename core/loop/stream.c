@@ -39,6 +39,17 @@ kv_stream *kv_stream_own(kv_loop *loop, int fd, kv_error *e) {
   return s;
 }
 
+kv_stream *kv_stream_own_pipe(kv_loop *loop, int fd, kv_error *e) {
+  kv_stream *s = calloc(1, sizeof *s);
+  if (!s || fcntl(fd, F_SETFL, O_NONBLOCK) < 0) {
+    kv_fail(e, "io", "out of memory");
+    free(s);
+    return NULL;
+  }
+  *s = (kv_stream){.loop = loop, .fd = fd, .owned = true};
+  return s;
+}
+
 /* A new description of the same pipe or terminal, or -1. */
 static int reopen(int fd, int flags) {
   struct stat info;

@@ -30,6 +30,9 @@ struct kv_stream {
 /* Takes fd over: makes it non-blocking and closes it at the end. */
 kv_stream *kv_stream_own(kv_loop *loop, int fd, kv_error *e);
 
+/* The same for an end of a pipe that was just made: there are no flags to look after. */
+kv_stream *kv_stream_own_pipe(kv_loop *loop, int fd, kv_error *e);
+
 /* Borrows fd, one of the process's standard ones: neither closes it nor changes its flags, which
  * other processes share. Pipes and terminals are opened anew through /proc, so that this stream's
  * own description can be non-blocking. */

@@ -103,22 +103,28 @@ static void take_reply(kv_supervisor *s, const kv_sup_reply *r) {
   }
 }
 
+enum { REPLIES_AT_ONCE = 16 };
+
 static void on_reply(uv_poll_t *poll, int status, int events) {
   (void)events;
   kv_supervisor *s = poll->data;
-  kv_sup_reply reply;
-  for (;;) {
-    ssize_t n = status < 0 ? 0 : recv(s->socket, &reply, sizeof reply, MSG_DONTWAIT);
-    if (n == (ssize_t)sizeof reply) {
-      take_reply(s, &reply);
-    } else if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-      return;
-    } else {
-      kill(s->pid, SIGKILL);
-      drop(s);
-      return;
-    }
+  kv_sup_reply replies[REPLIES_AT_ONCE];
+  struct iovec parts[REPLIES_AT_ONCE];
+  struct mmsghdr messages[REPLIES_AT_ONCE] = {0};
+  for (int i = 0; i < REPLIES_AT_ONCE; i++) {
+    parts[i] = (struct iovec){&replies[i], sizeof replies[i]};
+    messages[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
   }
+  int count = status < 0 ? 0 : recvmmsg(s->socket, messages, REPLIES_AT_ONCE, MSG_DONTWAIT, NULL);
+  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  bool whole = count > 0;
+  for (int i = 0; i < count && whole; i++) {
+    whole = messages[i].msg_len == sizeof replies[i];
+    if (whole) take_reply(s, &replies[i]);
+  }
+  if (whole) return;
+  kill(s->pid, SIGKILL);
+  drop(s);
 }
 
 /* Ends the supervisor, and with it all that it started; waits until they are gone. */
