@@ -34,6 +34,7 @@
 #define TICK_MS 20      /* how often an end that no event may announce is looked for */
 #define READS_A_TURN 16 /* of the port, before commands have theirs */
 #define EARLY_FLUSH (16u * 1024u)
+#define HOLD_MS 2 /* how long a frame that is in no hurry may wait for company */
 
 uint64_t kv_now_ms(void) {
   struct timespec now;
@@ -99,6 +100,26 @@ void kv_send_failed(struct kv_agent *agent, uint32_t channel, int error, const c
   kv_port_send(&agent->port, KV_WIRE_FAILED, channel, payload, 4 + length + 1);
 }
 
+void kv_send_lazily(struct kv_agent *agent, uint8_t type, uint32_t channel, const void *payload,
+                    size_t length) {
+  bool alone = kv_port_queued(&agent->port) == agent->held && !agent->port.hole.open;
+  kv_port_send(&agent->port, type, channel, payload, length);
+  if (!alone) return;
+  if (agent->held == 0) agent->held_until = kv_now_ms() + HOLD_MS;
+  agent->held = kv_port_queued(&agent->port);
+}
+
+/* Is nothing queued but what can wait? */
+static bool holds(const struct kv_agent *agent) {
+  return agent->held > 0 && kv_port_queued(&agent->port) == agent->held && !agent->port.hole.open &&
+         kv_now_ms() < agent->held_until;
+}
+
+static void flush(struct kv_agent *agent) {
+  agent->held = 0;
+  kv_port_flush(&agent->port);
+}
+
 static void reap(struct kv_agent *agent) {
   struct signalfd_siginfo seen[8];
   while (read(agent->signals, seen, sizeof seen) == (ssize_t)sizeof seen) continue;
@@ -143,8 +164,7 @@ static bool pump(struct kv_agent *agent) {
       if (!kv_stream_runnable(stream)) continue;
       if (kv_stream_pump(stream, &agent->port, channel->id) > 0 && channel->exited)
         channel->give_up_at = kv_now_ms() + KV_DRAIN_MS;
-      if (agent->port.hole.open || kv_port_queued(&agent->port) >= EARLY_FLUSH)
-        kv_port_flush(&agent->port);
+      if (agent->port.hole.open || kv_port_queued(&agent->port) >= EARLY_FLUSH) flush(agent);
       more |= kv_stream_runnable(stream);
     }
     if (agent->port.blocked) agent->turn = (agent->turn + i + 1) % count;
@@ -208,7 +228,7 @@ static void receive(struct kv_agent *agent) {
 }
 
 static void port_event(struct kv_agent *agent, uint32_t events) {
-  if ((events & EPOLLOUT) != 0) kv_port_flush(&agent->port);
+  if ((events & EPOLLOUT) != 0) flush(agent);
   if ((events & EPOLLIN) != 0)
     receive(agent);
   else if ((events & (EPOLLHUP | EPOLLERR)) != 0)
@@ -233,9 +253,10 @@ static void run(struct kv_agent *agent) {
   uint64_t looked = 0;
   while (!agent->finished && !agent->port.closed) {
     bool ending = settle(agent);
-    kv_port_flush(&agent->port);
+    bool held = holds(agent);
+    if (!held) flush(agent);
     watch_port(agent);
-    handle_events(agent, more ? 0 : hot ? KV_STREAM_HOT_MS : ending ? TICK_MS : -1);
+    handle_events(agent, more ? 0 : (hot || held) ? KV_STREAM_HOT_MS : ending ? TICK_MS : -1);
     kv_serve(agent);
     uint64_t now = hot ? kv_now_ms() : 0;
     hot = look_at_hot(agent, now >= looked + KV_STREAM_HOT_MS);

@@ -40,6 +40,7 @@ struct kv_channel {
   struct rusage usage;
   struct kv_cgroup *group; /* or NULL */
   int terminal;            /* a pty's master, or -1 */
+  bool empty;              /* nothing was left of it when it exited */
   bool abandoned;          /* the host wants no more of its output */
   uint64_t give_up_at;     /* milliseconds, once it has exited */
 
@@ -58,6 +59,8 @@ struct kv_agent {
   bool broken;    /* the input broke the wire's rules */
   pid_t userland; /* the process that completes the boot, until it is done; else 0 */
   uint32_t port_events; /* what epoll watches the port for */
+  size_t held;          /* bytes at the head of the port's queue that can wait for company, */
+  uint64_t held_until;  /* until then, in milliseconds */
   bool shares_loaded;   /* the modules that MOUNT needs */
   size_t active_count, turn;
   struct kv_channel *active[KV_CHANNELS_MAX];
@@ -72,6 +75,10 @@ uint64_t kv_now_ms(void);
 struct kv_channel *kv_channel_find(struct kv_agent *agent, uint32_t id);
 /* A fresh channel, or NULL if all are in use. */
 struct kv_channel *kv_channel_take(struct kv_agent *agent, uint32_t id, enum kv_channel_kind kind);
+/* Sends a small frame that nobody is in a hurry for: it goes with the next one, or a moment later.
+ * Each trip through the port costs the guest more than most of what commands do. */
+void kv_send_lazily(struct kv_agent *agent, uint8_t type, uint32_t channel, const void *payload,
+                    size_t length);
 /* Closes what it has open and frees the slot. The caller has sent its last frame. */
 void kv_channel_drop(struct kv_agent *agent, struct kv_channel *channel);
 /* Has epoll report edges of a descriptor. */

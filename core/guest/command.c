@@ -150,7 +150,7 @@ void kv_command_start(struct kv_agent *agent, uint32_t id, const struct kv_exec_
   watch_ends(agent, channel, request, &ends);
   uint8_t payload[4];
   kv_put_u32(payload, (uint32_t)pid);
-  kv_port_send(&agent->port, KV_WIRE_STARTED, id, payload, sizeof payload);
+  kv_send_lazily(agent, KV_WIRE_STARTED, id, payload, sizeof payload);
 }
 
 /* A main process that is gone has no group that we could be sure of. */
@@ -171,7 +171,8 @@ void kv_command_kill(struct kv_channel *channel) {
 
 void kv_command_exited(struct kv_channel *channel, int status, const struct rusage *usage) {
   /* The number of the group cannot have been given away yet: the kernel hands them out in turn. */
-  if (channel->group == NULL || kv_cgroup_populated(channel->group)) kv_command_kill(channel);
+  channel->empty = channel->group != NULL && !kv_cgroup_populated(channel->group);
+  if (!channel->empty) kv_command_kill(channel);
   channel->exited = true;
   channel->status = status;
   channel->usage = *usage;
@@ -211,7 +212,7 @@ void kv_command_settle(struct kv_agent *agent, struct kv_channel *channel) {
     if (!late || waits || kv_port_uses(&agent->port, stream->fd)) return;
     kv_stream_close(stream);
   }
-  bool empty = channel->group == NULL || !kv_cgroup_populated(channel->group);
+  bool empty = channel->empty || channel->group == NULL || !kv_cgroup_populated(channel->group);
   if ((!empty && !late) || kv_port_room(&agent->port) < 64) return;
   send_exit(agent, channel);
   if (channel->group != NULL) kv_cgroup_release(&agent->cgroups, channel->group);
