@@ -82,9 +82,10 @@ end
 function M.alive(pid)
   local file = io.open(("/proc/%d/stat"):format(pid))
   if not file then return false end
-  local state = file:read "a":match "%) (%a)"
+  -- It may end between being opened and being read: then there is nothing to read (ESRCH).
+  local state = (file:read "a" or ""):match "%) (%a)"
   file:close()
-  return state ~= "Z" and state ~= "X"
+  return state ~= nil and state ~= "Z" and state ~= "X"
 end
 
 function M.exists(path)
