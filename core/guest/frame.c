@@ -22,6 +22,7 @@ static const struct rule rules[] = {
     {KV_WIRE_MOUNT, true, 6, 8192},
     {KV_WIRE_PING, false, 0, 64},
     {KV_WIRE_POWEROFF, false, 0, 0},
+    {KV_WIRE_CLOCK, false, 8, 8},
 };
 
 static const struct rule *rule_of(uint8_t type) {
@@ -33,6 +34,10 @@ static const struct rule *rule_of(uint8_t type) {
 uint32_t kv_get_u32(const uint8_t *bytes) {
   return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
          (uint32_t)bytes[3] << 24;
+}
+
+uint64_t kv_get_u64(const uint8_t *bytes) {
+  return (uint64_t)kv_get_u32(bytes) | (uint64_t)kv_get_u32(bytes + 4) << 32;
 }
 
 void kv_put_u32(uint8_t *out, uint32_t value) {

@@ -34,6 +34,7 @@ void kv_frame_header(uint8_t *out, uint8_t type, uint32_t channel, uint32_t leng
 void kv_put_u32(uint8_t *out, uint32_t value);
 void kv_put_u64(uint8_t *out, uint64_t value);
 uint32_t kv_get_u32(const uint8_t *bytes);
+uint64_t kv_get_u64(const uint8_t *bytes);
 
 /* A payload that is read field by field. Once a field is not there, `bad` stays set and every
  * further field is 0 or "". */

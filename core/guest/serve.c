@@ -4,8 +4,10 @@
 #include "request.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <time.h>
 
 /* The most that one frame makes the agent answer at once: FAILED with a path, and what other
  * channels may have to say meanwhile. */
@@ -22,9 +24,20 @@ static bool hello(struct kv_agent *agent, const struct kv_frame *frame) {
   memcpy(payload + 8, names.release, release);
   memcpy(payload + 8 + release, KV_AGENT_VERSION, sizeof KV_AGENT_VERSION);
   kv_port_send(&agent->port, KV_WIRE_WELCOME, 0, payload, 8 + release + sizeof KV_AGENT_VERSION);
+  /* Not with what the first command has to say: the host's answer carries the time. */
+  kv_port_flush(&agent->port);
   agent->greeted = true;
   /* A host of another version has learnt ours; there is no more to say to it. */
   return kv_get_u32(frame->payload) == KV_WIRE_VERSION;
+}
+
+/* Only a guest's: on a test's socket this would be the machine's own. */
+static void set_clock(const struct kv_agent *agent, const struct kv_frame *frame) {
+  const uint64_t second = 1000000000u;
+  uint64_t time = kv_get_u64(frame->payload);
+  struct timespec now = {.tv_sec = (time_t)(time / second), .tv_nsec = (long)(time % second)};
+  if (agent->is_init && clock_settime(CLOCK_REALTIME, &now) != 0)
+    dprintf(2, "kavach agent: the time: %s\n", strerror(errno));
 }
 
 static bool start(struct kv_agent *agent, const struct kv_frame *frame) {
@@ -92,6 +105,9 @@ static bool handle(struct kv_agent *agent, const struct kv_frame *frame) {
   case KV_WIRE_POWEROFF:
     agent->finished = true;
     return true;
+  case KV_WIRE_CLOCK:
+    set_clock(agent, frame);
+    return true;
   case KV_WIRE_EXEC:
   case KV_WIRE_PUT:
   case KV_WIRE_GET:
@@ -102,9 +118,10 @@ static bool handle(struct kv_agent *agent, const struct kv_frame *frame) {
   }
 }
 
-/* Until the rest of the boot is done, nothing but HELLO and PING is served. */
+/* Until the rest of the boot is done, only what needs nothing of it is served. */
 static bool too_early(const struct kv_agent *agent, const struct kv_frame *frame) {
-  return agent->userland != 0 && frame->type != KV_WIRE_HELLO && frame->type != KV_WIRE_PING;
+  return agent->userland != 0 && frame->type != KV_WIRE_HELLO && frame->type != KV_WIRE_CLOCK &&
+         frame->type != KV_WIRE_PING;
 }
 
 void kv_serve(struct kv_agent *agent) {

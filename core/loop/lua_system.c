@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "loop/lua_loop.h"
@@ -27,6 +28,14 @@ static int system_isatty(lua_State *L) {
 
 static int system_getpid(lua_State *L) {
   lua_pushinteger(L, getpid());
+  return 1;
+}
+
+/* wall_clock() -> nanoseconds since 1970, UTC; now() is what measures */
+static int system_wall_clock(lua_State *L) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  lua_pushinteger(L, (lua_Integer)now.tv_sec * 1000000000 + now.tv_nsec);
   return 1;
 }
 
@@ -79,13 +88,11 @@ static int system_library_dir(lua_State *L) {
 }
 
 void kv_lua_system_functions(lua_State *L, kv_loop *loop) {
-  static const luaL_Reg functions[] = {{"environ", system_environ},
-                                       {"isatty", system_isatty},
-                                       {"getpid", system_getpid},
-                                       {"winsize", system_winsize},
-                                       {"raw_mode", system_raw_mode},
-                                       {"library_dir", system_library_dir},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"environ", system_environ},         {"isatty", system_isatty},
+      {"getpid", system_getpid},           {"wall_clock", system_wall_clock},
+      {"winsize", system_winsize},         {"raw_mode", system_raw_mode},
+      {"library_dir", system_library_dir}, {NULL, NULL}};
   luaL_newmetatable(L, RAW);
   static const char *const closers[] = {"close", "__close", "__gc"};
   for (size_t i = 0; i < sizeof closers / sizeof closers[0]; i++) {

@@ -23,7 +23,8 @@ local seeds = {
     .. frame(3, 7, "some bytes") .. frame(3, 7, ""),
   pty = hello .. exec(2, 7, { "tty" }, { "TERM=xterm" }) .. frame(6, 2, ("<I2I2"):pack(40, 120)),
   control = hello .. exec(3, 0, { "true" }, {}) .. frame(4, 3, ("<I4I4"):pack(1, 4096))
-    .. frame(5, 3, ("<I4"):pack(15)) .. frame(7, 3, "") .. frame(11, 0, "ping") .. frame(12, 0, ""),
+    .. frame(5, 3, ("<I4"):pack(15)) .. frame(7, 3, "") .. frame(11, 0, "ping")
+    .. frame(13, 0, ("<I8"):pack(1 << 60)) .. frame(12, 0, ""),
   files = hello .. frame(8, 4, ("<I4z"):pack(420, "/tmp/a")) .. frame(3, 4, "bytes")
     .. frame(9, 5, ("<I4z"):pack(65536, "/etc/passwd"))
     .. frame(10, 6, ("<I4zz"):pack(1, "t", "/t")),

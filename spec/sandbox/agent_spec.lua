@@ -188,6 +188,26 @@ describe("The agent's client, with a guest that lies,", function()
     return exit, why, lost
   end
 
+  it("answers WELCOME with the time", function()
+    local near, far = pair.connect()
+    local client = agent.new()
+    client:attach(near)
+    local before = core.wall_clock()
+    far:write(wire.frame(wire.WELCOME, 0, u32(1) .. u32(0) .. "k\0a\0"))
+    local decoder, sent = wire.decoder(wire.FROM_HOST), {}
+    while #sent < 2 do
+      decoder:feed(assert(far:read()))
+      for kind, number, payload in function() return decoder:next() end do
+        sent[#sent + 1] = { kind, number, payload }
+      end
+    end
+    assert.same({ wire.HELLO, wire.CLOCK, 0 }, { sent[1][1], sent[2][1], sent[2][2] })
+    local time = string.unpack("<I8", sent[2][3])
+    assert.is_true(before <= time and time <= core.wall_clock())
+    client:lose(err.new("io", "over"))
+    far:close()
+  end)
+
   it("sees through each lie, and says that it was the guest's", function()
     local over = flow.WINDOW // 65536 + 1
     for name, bytes in pairs {

@@ -1,3 +1,4 @@
+local core = require "kavach.core"
 local sandbox = require "kavach.sandbox"
 local standin = require "support.standin"
 local task = require "kavach.task"
@@ -34,6 +35,17 @@ describe("A virtual machine #vm", function()
     assert.same({ "tcg", false }, { r.backend, r.confidential })
     assert.not_equal(io.open "/proc/sys/kernel/random/boot_id":read "a",
       assert(box:exec "cat /proc/sys/kernel/random/boot_id").stdout)
+  end)
+
+  it("has the host's time, to a fraction of a second", function()
+    local before = core.wall_clock()
+    local said = assert(box:exec "adjtimex").stdout
+    local after = core.wall_clock()
+    local s, us = said:match "tv_sec:%s*(%d+)", said:match "tv_usec:%s*(%d+)"
+    local guest = s * 1000000000 + us * 1000
+    -- Late by what the time took to get there; a machine that is busy may take a while for it.
+    assert.is_true(guest > before - 200000000 and guest <= after,
+      ("%d is not between %d and %d"):format(guest, before, after))
   end)
 
   it("shows folders of the host, read-only unless asked otherwise, commas and all", function()

@@ -83,6 +83,13 @@ function agent:send(kind, channel, payload)
   flush(self)
 end
 
+-- Sets the guest's clock. What it reads for itself at boot has whole seconds, and it needs a moment
+-- for the rest. It goes ahead of all that has not been sent yet.
+local function set_clock(self)
+  table.insert(self.outgoing, 1, wire.frame(wire.CLOCK, 0, string.pack("<I8", core.wall_clock())))
+  flush(self)
+end
+
 -- ---- in ----------------------------------------------------------------------------------------
 
 local function welcome(self, payload)
@@ -94,6 +101,7 @@ local function welcome(self, payload)
   end
   if self.ready then return "the agent said WELCOME twice" end
   self.ready, self.kernel, self.version = true, release, own
+  set_clock(self)
   self:watch()
   self.changed:wake()
   self.on_ready()

@@ -22,6 +22,7 @@ local wire = {
   MOUNT = 10,
   PING = 11,
   POWEROFF = 12,
+  CLOCK = 13,
 
   -- agent to host
   WELCOME = 64,
@@ -73,6 +74,7 @@ wire.FROM_HOST = {
   [wire.MOUNT] = { 6, wire.MAX },
   [wire.PING] = { 0, 64 },
   [wire.POWEROFF] = { 0, 0 },
+  [wire.CLOCK] = { 8, 8 },
 }
 
 ---One frame as bytes.
