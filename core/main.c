@@ -36,6 +36,13 @@ static void on_interrupt(int number) {
               LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
 
+/* A subcommand is a program like any other: it ends without a word, with nothing of Lua's to show
+ * for it. What it has started and made, the supervisor clears away. One that has more to do when it
+ * is interrupted catches the signal itself. */
+static void on_interrupted_command(int number) { _exit(128 + number); }
+
+static void (*handle_interrupt)(int) = on_interrupt;
+
 static int add_traceback(lua_State *L) {
   const char *message = lua_tostring(L, 1);
   if (!message) {
@@ -51,7 +58,7 @@ static int call(lua_State *L, int arguments, int results) {
   lua_pushcfunction(L, add_traceback);
   lua_insert(L, function);
   interrupt.thread = L;
-  signal(SIGINT, on_interrupt);
+  signal(SIGINT, handle_interrupt);
   int status = lua_pcall(L, arguments, results, function);
   signal(SIGINT, SIG_DFL);
   lua_remove(L, function);
@@ -246,6 +253,7 @@ static int run_command(lua_State *L, int argc, char **argv) {
 
 int main(int argc, char **argv) {
   bool command = argc > 1 && is_command(argv[1]);
+  if (command) signal(SIGINT, handle_interrupt = on_interrupted_command);
   options o = {0};
   if (!command) o = read_options(argc, argv);
   if (o.bad) return EXIT_FAILURE;

@@ -1,6 +1,7 @@
 -- The program as an interpreter: the same command lines under lua5.4 and under kavach.
 
 local host = require "support.host"
+local kavach = require "kavach"
 local program = require "support.program"
 local shell = program.shell
 
@@ -195,6 +196,20 @@ describe("an interrupt", function()
       assert.equal(1, p:wait().exit_code)
     end)
   end
+
+  it("ends a subcommand without a word, also while it is still being loaded", function()
+    local folder, remove = host.folder()
+    host.write(folder .. "/argparse.lua", "print 'up' io.stdout:flush() while true do end")
+    for _, name in ipairs { "run", "env" } do
+      local p <close> = assert(kavach.process.start({ program.kavach, name, "x" },
+        { env = { LUA_PATH = folder .. "/?.lua;;" } }))
+      assert.matches("^up", p:read())
+      p:kill(2)
+      assert.equal("", p.stderr:read_all())
+      assert.equal(130, p:wait().exit_code)
+    end
+    remove()
+  end)
 
   it("lets what is to be closed be closed", function()
     local p <close> = host.start [[
