@@ -240,11 +240,13 @@ static void push_locks(lua_State *L) { lua_rawgetp(L, LUA_REGISTRYINDEX, &locks_
 static int private_dir(lua_State *L) {
   char path[KV_PRIVATE_PATH_MAX];
   kv_error e;
+  kv_loop *loop = kv_lua_loop(L);
+  if (kv_private_name(path, &e) < 0) return kv_lua_fail(L, &e);
+  if (kv_supervisor_own_directory(loop, path, &e) < 0) return kv_lua_fail(L, &e);
   int lock = kv_private_make(path, &e);
-  if (lock < 0) return kv_lua_fail(L, &e);
-  if (kv_supervisor_own_directory(kv_lua_loop(L), path, &e) < 0) {
+  if (lock < 0) {
     kv_tree_remove(path);
-    close(lock);
+    kv_supervisor_disown_directory(loop, path);
     return kv_lua_fail(L, &e);
   }
   push_locks(L);

@@ -3,11 +3,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,12 +37,15 @@ static int find_parent(char parent[KV_PRIVATE_PATH_MAX], kv_error *e) {
   return 0;
 }
 
-/* Opens and locks a directory. -1 if another process holds it. */
-static int lock_directory(const char *path) {
+/* Opens and locks a directory. -1 with errno; EWOULDBLOCK if another process holds it and this one
+ * was not to `wait` for it. */
+static int lock_directory(const char *path, bool wait) {
   int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) return -1;
-  if (flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
+  if (flock(fd, LOCK_EX | (wait ? 0 : LOCK_NB)) == 0) return fd;
+  int failed = errno;
   close(fd);
+  errno = failed;
   return -1;
 }
 
@@ -51,12 +57,24 @@ static void sweep(const char *parent) {
   while ((entry = readdir(all))) {
     if (strncmp(entry->d_name, "vm-", 3) != 0) continue;
     snprintf(path, sizeof path, "%s/%s", parent, entry->d_name);
-    int fd = lock_directory(path);
+    int fd = lock_directory(path, false);
     if (fd < 0) continue;
     kv_tree_remove(path);
     close(fd);
   }
   closedir(all);
+}
+
+int kv_private_name(char path[KV_PRIVATE_PATH_MAX], kv_error *e) {
+  char parent[KV_PRIVATE_PATH_MAX];
+  uint64_t random;
+  if (find_parent(parent, e) < 0) return -1;
+  sweep(parent);
+  if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
+    return kv_fail_errno(e, errno, "no random name for a private directory");
+  int n =
+      snprintf(path, KV_PRIVATE_PATH_MAX, "%s/vm-%d-%016" PRIx64, parent, (int)getpid(), random);
+  return n > 0 && n < KV_PRIVATE_PATH_MAX ? 0 : kv_fail(e, "io", "'%s' is too long", parent);
 }
 
 /* A sweep elsewhere may have taken the directory between its making and its locking. */
@@ -65,19 +83,16 @@ static bool still_there(const char *path, int fd) {
   return lstat(path, &named) == 0 && fstat(fd, &opened) == 0 && named.st_ino == opened.st_ino;
 }
 
-int kv_private_make(char path[KV_PRIVATE_PATH_MAX], kv_error *e) {
-  char parent[KV_PRIVATE_PATH_MAX];
-  if (find_parent(parent, e) < 0) return -1;
-  sweep(parent);
-  for (unsigned number = 1; number < 100000; number++) {
-    snprintf(path, KV_PRIVATE_PATH_MAX, "%.440s/vm-%d-%u", parent, (int)getpid(), number);
-    if (mkdir(path, 0700) < 0) {
-      if (errno == EEXIST) continue;
-      return kv_fail_errno(e, errno, "cannot make a private directory in '%s'", parent);
-    }
-    int fd = lock_directory(path);
+int kv_private_make(const char *path, kv_error *e) {
+  const int attempts = 100;
+  for (int i = 0; i < attempts; i++) {
+    if (mkdir(path, 0700) < 0)
+      return kv_fail_errno(e, errno, "cannot make the private directory '%s'", path);
+    int fd = lock_directory(path, true);
+    if (fd < 0 && errno != ENOENT)
+      return kv_fail_errno(e, errno, "cannot lock the private directory '%s'", path);
     if (fd >= 0 && still_there(path, fd)) return fd;
     if (fd >= 0) close(fd);
   }
-  return kv_fail(e, "io", "too many private directories in '%s'", parent);
+  return kv_fail(e, "io", "the private directory '%s' is taken away again and again", path);
 }

@@ -38,6 +38,7 @@ typedef struct supervisor {
   size_t reply_first, reply_count, reply_room;
   char **directories;
   size_t directory_count, directory_room;
+  bool ending;
 } supervisor;
 
 typedef struct request {
@@ -186,9 +187,19 @@ static int kill_children(const supervisor *s) {
   return found;
 }
 
+static bool next_request(supervisor *s);
+
+/* What the host said last may not be read yet: the name of a directory, for one. */
+static void hear_last_words(supervisor *s) {
+  struct pollfd socket = {.fd = KV_SUP_FD, .events = POLLIN};
+  s->ending = true;
+  while (poll(&socket, 1, 0) > 0 && (socket.revents & POLLIN) && next_request(s)) continue;
+}
+
 /* Ends when no child is left, or after two seconds in which one could not be killed (it belongs to
  * another user by now, or is stuck in the kernel). */
 static void end(supervisor *s) {
+  hear_last_words(s);
   struct pollfd signals = {.fd = s->signals, .events = POLLIN};
   for (int rounds = 0; rounds < 200; rounds++) {
     kill_children(s);
@@ -228,7 +239,7 @@ static void disown_directory(supervisor *s, const char *path) {
 static void serve(supervisor *s, const request *r) {
   switch (r->head.type) {
   case KV_SUP_SPAWN:
-    spawn(s, r);
+    if (!s->ending) spawn(s, r);
     break;
   case KV_SUP_SIGNAL: {
     child *c = find_child(s, r->head.id);

@@ -30,7 +30,7 @@ enum {
 enum kv_sup_request_type {
   KV_SUP_SPAWN = 1, /* id: the host's number for the process, not in use; body: see below */
   KV_SUP_SIGNAL,    /* value: signal number, to the process group that id leads */
-  KV_SUP_OWN_DIR,   /* body: absolute path, removed when the host ends */
+  KV_SUP_OWN_DIR,   /* body: absolute path, removed when the host ends, if it is there then */
   KV_SUP_DISOWN_DIR /* body: the same path again */
 };
 

@@ -14,6 +14,20 @@ local STUBBORN = {
     "(setsid sh -c 'echo; exec sleep %s >/dev/null 2>&1' &) | read x; echo",
 }
 
+--- A mkdir that makes a private directory, and lives no longer.
+local DEADLY_MKDIR = [[
+  #include <signal.h>
+  #include <string.h>
+  #include <sys/stat.h>
+  #include <sys/syscall.h>
+  #include <unistd.h>
+  int mkdir(const char *path, mode_t mode) {
+    long result = syscall(SYS_mkdir, path, mode);
+    if (strstr(path, "/vm-")) kill(getpid(), SIGKILL);
+    return (int)result;
+  }
+]]
+
 local LIVE = [[
   local kavach = require "kavach"
   kavach.spawn(function() kavach.process.exec({ "sh", "-c", %q }, { timeout_ms = 0 }) end)
@@ -80,6 +94,19 @@ describe("when a host is killed", function()
     assert.is_true(host.eventually(function() return not lfs.attributes(gone) end))
     assert.equal("file", lfs.attributes(stays .. "/a/b/c", "mode"))
     assert.truthy(lfs.attributes "/usr")
+    remove()
+  end)
+
+  it("nothing is left of a directory that it had only just made #stock", function()
+    local folder, remove = host.folder()
+    os.execute("chmod 700 " .. folder)
+    host.write(folder .. "/mkdir.c", DEADLY_MKDIR)
+    assert(os.execute(("cc -shared -fPIC -o %s/mkdir.so %s/mkdir.c"):format(folder, folder)))
+    local p <close> = host.start("print(require 'kavach.core'.private_dir())", { env = {
+      XDG_RUNTIME_DIR = folder, LD_PRELOAD = folder .. "/mkdir.so",
+    } })
+    assert.equal(9, p:wait().signal)
+    assert.is_true(host.eventually(function() return lfs.rmdir(folder .. "/kavach") end))
     remove()
   end)
 end)
