@@ -5,7 +5,9 @@ local function machine(but)
   local m = {
     cpu_has_virt = function() return true end,
     open_kvm = function() return true end,
-    run_probe = function() return { exit_code = 0, timed_out = false, stderr = "" } end,
+    run_probe = function()
+      return { exit_code = 0, timed_out = false, stdout = "a VM ran under KVM\n", stderr = "" }
+    end,
   }
   for key, value in pairs(but or {}) do m[key] = value end
   return m
@@ -18,11 +20,13 @@ local broken = {
     open_kvm = function() return false, "/dev/kvm: Permission denied" end,
   },
   ["did not finish within 1000 ms"] = {
-    run_probe = function() return { exit_code = -1, timed_out = true, stderr = "" } end,
+    run_probe = function()
+      return { exit_code = -1, timed_out = true, stdout = "", stderr = "" }
+    end,
   },
   ["KVM_RUN: bad"] = {
     run_probe = function()
-      return { exit_code = 1, timed_out = false, stderr = "KVM_RUN: bad\n" }
+      return { exit_code = 1, timed_out = false, stdout = "KVM_RUN: bad\n", stderr = "" }
     end,
   },
   ["kvm-probe: No such file"] = {
@@ -82,6 +86,15 @@ describe("The backend", function()
 
   it("is what there is when confidential is only preferred", function()
     assert.equal("kvm", backend.choose("auto", "preferred", machine()).name)
+  end)
+
+  it("has the probe's own words for why KVM does not work", function()
+    local result = assert(backend.machine.run_probe())
+    if result.exit_code == 0 then return end -- it works here
+    local works, why = backend.probe_kvm(machine { run_probe = function() return result end })
+    assert.is_false(works)
+    assert.not_equal("a VM of one instruction did not run", why)
+    assert.equal(result.stdout, why .. "\n")
   end)
 
   it("is found on this machine within two seconds", function()

@@ -41,7 +41,7 @@ function backend.probe_kvm(machine)
     return false, ("a VM of one instruction did not finish within %d ms"):format(PROBE_MS)
   end
   if result.exit_code ~= 0 then
-    local said = result.stderr:gsub("%s+$", "")
+    local said = (result.stdout .. result.stderr):gsub("%s+$", "")
     return false, said ~= "" and said or "a VM of one instruction did not run"
   end
   return true
