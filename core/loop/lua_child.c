@@ -256,6 +256,15 @@ static int private_dir(lua_State *L) {
   return 1;
 }
 
+/* private_parent() -> the folder that they are made in | nil, message */
+static int private_parent(lua_State *L) {
+  char parent[KV_PRIVATE_PATH_MAX];
+  kv_error e;
+  if (kv_private_parent(parent, &e) < 0) return kv_lua_fail(L, &e);
+  lua_pushstring(L, parent);
+  return 1;
+}
+
 /* Lets go of a private directory. False if it is none, or no more. */
 static bool release(lua_State *L, const char *path) {
   push_locks(L);
@@ -303,11 +312,9 @@ static int keep_dir(lua_State *L) {
 }
 
 void kv_lua_child_functions(lua_State *L, kv_loop *loop) {
-  static const luaL_Reg functions[] = {{"spawn", child_spawn},
-                                       {"private_dir", private_dir},
-                                       {"remove_dir", remove_dir},
-                                       {"keep_dir", keep_dir},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"spawn", child_spawn},     {"private_dir", private_dir}, {"private_parent", private_parent},
+      {"remove_dir", remove_dir}, {"keep_dir", keep_dir},       {NULL, NULL}};
   static const luaL_Reg methods[] = {{"signal", child_signal},
                                      {"pid", child_pid},
                                      {"forget", child_forget},

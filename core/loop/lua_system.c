@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/statvfs.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
@@ -81,6 +82,19 @@ static int system_raw_mode(lua_State *L) {
   return 2;
 }
 
+/* free_space(path) -> bytes that this user can still write there | nil, message */
+static int system_free_space(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  struct statvfs info;
+  if (statvfs(path, &info) < 0) {
+    lua_pushnil(L);
+    lua_pushfstring(L, "%s: %s", path, strerror(errno));
+    return 2;
+  }
+  lua_pushinteger(L, (lua_Integer)info.f_bavail * (lua_Integer)info.f_frsize);
+  return 1;
+}
+
 /* library_dir() -> where the helper programs of this build or installation stand */
 static int system_library_dir(lua_State *L) {
   lua_pushstring(L, kv_lua_loop(L)->helpers);
@@ -88,11 +102,15 @@ static int system_library_dir(lua_State *L) {
 }
 
 void kv_lua_system_functions(lua_State *L, kv_loop *loop) {
-  static const luaL_Reg functions[] = {
-      {"environ", system_environ},         {"isatty", system_isatty},
-      {"getpid", system_getpid},           {"wall_clock", system_wall_clock},
-      {"winsize", system_winsize},         {"raw_mode", system_raw_mode},
-      {"library_dir", system_library_dir}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"environ", system_environ},
+                                       {"isatty", system_isatty},
+                                       {"getpid", system_getpid},
+                                       {"wall_clock", system_wall_clock},
+                                       {"winsize", system_winsize},
+                                       {"raw_mode", system_raw_mode},
+                                       {"free_space", system_free_space},
+                                       {"library_dir", system_library_dir},
+                                       {NULL, NULL}};
   luaL_newmetatable(L, RAW);
   static const char *const closers[] = {"close", "__close", "__gc"};
   for (size_t i = 0; i < sizeof closers / sizeof closers[0]; i++) {

@@ -16,9 +16,7 @@
 
 #include "base/tree.h"
 
-/* The room for all of this user's directories. A folder that somebody else could write to or has
- * put there first is refused. */
-static int find_parent(char parent[KV_PRIVATE_PATH_MAX], kv_error *e) {
+int kv_private_parent(char parent[KV_PRIVATE_PATH_MAX], kv_error *e) {
   const char *runtime = getenv("XDG_RUNTIME_DIR");
   struct stat info;
   int n = runtime && runtime[0] == '/' && stat(runtime, &info) == 0 && S_ISDIR(info.st_mode) &&
@@ -68,7 +66,7 @@ static void sweep(const char *parent) {
 int kv_private_name(char path[KV_PRIVATE_PATH_MAX], kv_error *e) {
   char parent[KV_PRIVATE_PATH_MAX];
   uint64_t random;
-  if (find_parent(parent, e) < 0) return -1;
+  if (kv_private_parent(parent, e) < 0) return -1;
   sweep(parent);
   if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
     return kv_fail_errno(e, errno, "no random name for a private directory");

@@ -18,6 +18,10 @@
 
 enum { KV_PRIVATE_PATH_MAX = 512 };
 
+/* The folder for all of this user's, made if need be. One that somebody else could write to, or has
+ * put there first, is refused. */
+int kv_private_parent(char parent[KV_PRIVATE_PATH_MAX], kv_error *e);
+
 /* Removes the stale ones, and fills `path` with a name for a new one. */
 int kv_private_name(char path[KV_PRIVATE_PATH_MAX], kv_error *e);
 

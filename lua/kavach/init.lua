@@ -18,6 +18,7 @@ local PARTS <const> = {
   process = function() return require "kavach.process" end,
   sandbox = function() return require("kavach.sandbox").new end,
   attach = function() return require("kavach.attach").attach end,
+  doctor = function() return require("kavach.doctor").doctor end,
 }
 
 setmetatable(M, {

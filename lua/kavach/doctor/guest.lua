@@ -1,0 +1,69 @@
+-- Of the guest: its image, and whether its kernel and QEMU go together.
+
+local console = require "kavach.sandbox.console"
+local image = require "kavach.sandbox.image"
+
+local M = {}
+
+local BUILD <const> = "build it (cmake --build build; it downloads the package of Debian's "
+  .. "kernel), or set KAVACH_KERNEL and KAVACH_INITRD to files of your own"
+
+-- What did not survive hundreds of boots under TCG. `qemu` and `kernel` are patterns for versions.
+local BAD_PAIRS <const> = {
+  {
+    qemu = "^7%.2%f[%D]", kernel = "^6%.12%f[%D]",
+    why = "at least 6 of 24 boots under TCG failed, with oopses in the guest's kernel",
+    advice = "use QEMU 10 with this kernel, or a kernel of the 6.1 series with this QEMU",
+  },
+}
+
+-- The build leaves a manifest beside the kernel that it made.
+local function read_manifest(kernel)
+  local folder, name = kernel:match "^(.*)/([^/]*)$"
+  if name ~= "vmlinux" and name ~= "bzImage" then return nil end
+  local file <close> = io.open(folder .. "/manifest.json", "rb")
+  local text = file and file:read "a"
+  local manifest = text and require("kavach.json").decode(text)
+  if type(manifest) ~= "table" or type(manifest.kernel_release) ~= "string" then return nil end
+  return manifest, tostring(manifest[name:lower() .. "_sha256"])
+end
+
+-- A bzImage says its release itself: boot.rst of the kernel, kernel_version at 0x20E.
+local function release_of_bzimage(kernel)
+  local file <close> = io.open(kernel, "rb")
+  local head = file and file:read(0x210) or ""
+  if head:sub(0x203, 0x206) ~= "HdrS" then return nil end
+  local at = string.unpack("<I2", head, 0x20F)
+  if at == 0 or not file:seek("set", at + 0x200) then return nil end
+  return (file:read(128) or ""):match "^(%d[%w.+~-]*)"
+end
+
+---@param seen kavach.doctor.seen
+function M.guest(seen)
+  local files = image.find {}
+  local ok, why = image.check(files)
+  if not ok then return false, console.printable(why.message), BUILD end
+  seen.files = files
+  local manifest, sum = read_manifest(files.kernel)
+  seen.release = manifest and manifest.kernel_release or release_of_bzimage(files.kernel)
+  local found = ("Linux %s, %s"):format(seen.release or "of an unknown release", files.kernel)
+  if manifest then found = ("%s (package %s %s, sha256 %s)"):format(found,
+    tostring(manifest.kernel_package), tostring(manifest.kernel_package_version), sum) end
+  return true, console.printable(("%s; initramfs %s"):format(found, files.initrd))
+end
+
+---@param seen kavach.doctor.seen
+function M.pair(seen)
+  if not seen.qemu_version or not seen.release then
+    return true, "nothing is known about this QEMU with this kernel"
+  end
+  local names = console.printable(("QEMU %s with Linux %s"):format(seen.qemu_version, seen.release))
+  for _, pair in ipairs(BAD_PAIRS) do
+    if seen.qemu_version:find(pair.qemu) and seen.release:find(pair.kernel) then
+      return false, ("%s: %s"):format(names, pair.why), pair.advice
+    end
+  end
+  return true, names .. ": no failures are known"
+end
+
+return M
