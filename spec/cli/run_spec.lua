@@ -2,6 +2,7 @@
 
 local guest = require "support.guest_program"
 local json = require "kavach.json"
+local kavach = require "kavach"
 local standin = require "support.standin"
 
 describe("kavach run", function()
@@ -40,6 +41,11 @@ describe("kavach run", function()
     it("bytes that are no text", function()
       local _, out = guest.run { "printf '\\377\\000\\001'" }
       assert.equal("\255\0\1", out)
+    end)
+
+    it("no more of each stream than --max-output", function()
+      assert.same({ 5, "123", "abc" }, { guest.run { "--max-output", "3",
+        "echo 12345; echo abcdef >&2; exit 5" } })
     end)
 
     it("megabytes, both ways", function()
@@ -145,6 +151,22 @@ describe("kavach run", function()
       assert.equal(137, p:wait().exit_code)
     end)
 
+    it("with 125 when QEMU is killed, before the guest is ready or after", function()
+      local function killed(words, options, ready)
+        local p <close> = guest.start(words, options)
+        if ready then assert.equal("up\n", p:read()) end
+        guest.eventually(function() return #guest.processes() > 0 end, "QEMU runs")
+        assert(os.execute("kill -9 " .. guest.processes()[1])) -- the first is what was started
+        local errors = p.stderr:read_all()
+        assert.equal(125, p:wait().exit_code)
+        return errors
+      end
+      assert.matches("was killed by signal 9 before the guest was ready",
+        killed({ "true" }, { qemu = standin.shell "exec sleep 1000" }), 1, true)
+      assert.matches("was killed by signal 9", killed({ "echo up; exec sleep 1000" }, {}, true),
+        1, true)
+    end)
+
     it("by the first signal while it boots", function()
       local p <close> = guest.start({ "true" }, { qemu = standin.shell "exec sleep 1000" })
       guest.eventually(function() return #guest.processes() > 0 end, "QEMU runs")
@@ -246,6 +268,16 @@ describe("kavach run", function()
       assert.matches("/no/such", refused("--env-file", "/no/such", "true"), 1, true)
       assert.matches("has no name", refused("--env", "=x", "true"), 1, true)
     end)
+
+    it("an environment with a NUL, and an empty folder or user", function()
+      local file = standin.folder .. "/nul"
+      local f = io.open(file, "wb")
+      f:write "A=1\nB=x\0y\n"
+      f:close()
+      assert.matches("nul:2: 'B' has a NUL in it", refused("--env-file", file, "true"), 1, true)
+      assert.matches("--workdir", refused("--workdir", "", "true"), 1, true)
+      assert.matches("--user", refused("--user=", "true"), 1, true)
+    end)
   end)
 
   describe("--dry-run", function()
@@ -299,6 +331,19 @@ describe("kavach run", function()
       assert.matches("same", out, 1, true)
     end)
 
+    it("tells the command when our terminal's size changes", function()
+      local p <close> = guest.start_shell([[exec script -qec 'tty >$T/tty; $K run -t "
+        trap \"stty size; exit\" WINCH; echo up; while :; do sleep 0.05; done"' /dev/null]])
+      local seen = ""
+      local function read_until(text)
+        while not seen:find(text, 1, true) do seen = seen .. assert(p:read(), seen) end
+      end
+      read_until "up"
+      assert(os.execute(("stty rows 21 cols 71 -F $(cat '%s/tty')"):format(standin.folder)))
+      read_until "21 71"
+      assert.equal(0, p:wait().exit_code)
+    end)
+
     it("is refused together with --json", function()
       assert.equal(125, (guest.run { "-t", "--json", "true" }))
     end)
@@ -332,6 +377,16 @@ describe("kavach run", function()
   end)
 
   describe("killed by -9 leaves nothing", function()
+    it("at whatever moment that is", function()
+      for ms = 0, 120, 8 do
+        local p <close> = guest.start { "sleep 1000" }
+        kavach.sleep(ms)
+        p:kill(9)
+        p:wait()
+      end
+      guest.assert_nothing_left()
+    end)
+
     it("while QEMU starts", function()
       local p <close> = guest.start({ "true" }, { qemu = standin.shell "exec sleep 1000" })
       guest.eventually(function()

@@ -64,6 +64,13 @@ function M.start(words, options)
   }))
 end
 
+--- Starts a shell line in which $K is kavach and $T a folder, with a stand-in for QEMU.
+function M.start_shell(line)
+  local env = M.environment(M.native)
+  env.K, env.T = M.kavach, standin.folder
+  return assert(process.start({ "bash", "-c", line }, { env = env }))
+end
+
 --- The private directories that are there.
 function M.directories()
   local list, all = {}, M.runtime .. "/kavach"

@@ -119,6 +119,8 @@ function M.read(args)
   if not get then return nil, why end
   if args.json and args.tty then return wrong "--tty and --json exclude each other" end
   if args.timeout == 0 then return wrong "--timeout: no time at all" end
+  if args.workdir == "" then return wrong "--workdir: an empty path" end
+  if args.user == "" then return wrong "--user: an empty name" end
   return {
     sandbox = sandbox_options(args, env, mounted),
     command = (#words == 1 and not args.separated) and words[1] or words,
