@@ -77,6 +77,15 @@ describe("A sandbox whose QEMU", function()
     assert.equal("noise 1999", why.console[50])
   end)
 
+  it("ends without a word says so if the guest has little memory", function()
+    local path = standin.shell [[
+      [ "$1" = --version ] && echo "QEMU emulator version 7.2.22"
+      exit 0]]
+    assert.matches("may need more memory than 64 MiB",
+      failure(path, { memory_limit_mb = 64 }).message, 1, true)
+    assert.is_nil(failure(path).message:find("memory", 1, true))
+  end)
+
   it("does not come up in time is given up, and killed", function()
     local before = core.now()
     local why = failure(standin.shell "exec sleep 1000", { boot_timeout_ms = 200 })

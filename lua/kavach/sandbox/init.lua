@@ -121,8 +121,9 @@ end
 ---@param cause kavach.Error
 ---@return kavach.Error
 function Sandbox:explained(cause)
-  if cause.kind ~= "creation_failed" or not cause.qemu_ended then return cause end
-  return require("kavach.sandbox.postmortem").explain(cause, self.vm.argv[1])
+  if cause.kind ~= "creation_failed" then return cause end
+  return require("kavach.sandbox.postmortem").explain(cause, self.vm.argv[1],
+    self.config.memory_limit_mb)
 end
 
 ---Runs a command to its end. A string is a line for the guest's /bin/sh, a table an argv.

@@ -5,15 +5,26 @@ local version = require "kavach.sandbox.version"
 
 local postmortem = {}
 
+-- With less, Debian's kernel and our initramfs end in any way: with a panic, a reset, or never.
+local ENOUGH_MB <const> = 96
+
 ---@param cause kavach.Error
 ---@param qemu string its path
----@return kavach.Error cause, or one that says more
-function postmortem.explain(cause, qemu)
+---@param memory_mb integer of the guest
+---@return kavach.Error cause, which may say more now
+function postmortem.explain(cause, qemu, memory_mb)
   if cause.explained then return cause end
   cause.explained = true
-  if cause.qemu_ended.failed then return cause end
-  local found, more = version.ask(qemu)
-  more = more or version.too_old(found)
+  local more
+  if cause.qemu_ended and not cause.qemu_ended.failed then
+    local found
+    found, more = version.ask(qemu)
+    more = more or version.too_old(found)
+  end
+  if not more and memory_mb < ENOUGH_MB then
+    more = ("the guest may need more memory than %d MiB to boot; %d are enough for kavach's own")
+      :format(memory_mb, ENOUGH_MB)
+  end
   if more then cause.message = cause.message .. "; " .. more end
   return cause
 end
