@@ -207,6 +207,8 @@ describe("kavach run", function()
       r, code = document({ "true" }, { qemu = standin.shell "echo broken >&2; exit 1" })
       assert.same({ 125, 125, "creation_failed" }, { code, r.exit_code, r.error.kind })
       assert.matches("broken", r.error.message, 1, true)
+      r, code = document { "--env-file", "/no/such", "true" }
+      assert.same({ 125, 125, "invalid_argument" }, { code, r.exit_code, r.error.kind })
     end)
   end)
 

@@ -69,7 +69,9 @@ local function run(args)
   -- First of all: an interrupt while the rest is loaded is one as well.
   local handlers <close> = require("kavach.cli.run.signals").catch()
   local settings, why = require("kavach.cli.run.settings").read(args)
-  if not settings then return nil, why end
+  if not settings then
+    return require("kavach.cli.run.session").fail({ settings = { json = args.json } }, why)
+  end
   if args.dry_run then return dry_run(settings, args.json) end
   return require("kavach.cli.run.session").run(settings, handlers)
 end

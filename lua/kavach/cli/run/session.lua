@@ -96,8 +96,12 @@ local function print_document(document)
   return err.fail("io", "standard output: " .. tostring(why))
 end
 
--- A failure: told on standard error, and in the document if there is to be one.
-local function fail(session, why)
+---A failure: told on standard error, and in the document if there is to be one.
+---@param session { settings: { json: boolean } }
+---@param why kavach.Error
+---@return integer? exit_code
+---@return kavach.Error?
+function M.fail(session, why)
   local code = failure_code(why)
   complain(require("kavach.sandbox.postmortem").report(why))
   if session.settings.json then
@@ -126,8 +130,8 @@ end
 local function conclude(session, exit, timed_out, cause)
   if session.interrupted and not exit then return 128 + session.interrupted end
   if session.broken_pipe then return EXIT_PIPE end
-  if session.failure then return fail(session, session.failure) end
-  if not exit and not timed_out then return fail(session, session.box:explained(cause)) end
+  if session.failure then return M.fail(session, session.failure) end
+  if not exit and not timed_out then return M.fail(session, session.box:explained(cause)) end
   local trouble = not timed_out and get_all(session)
   if not session.running then -- the time was up before there was a command
     session.running = require("kavach.sandbox.command").none()
@@ -173,7 +177,7 @@ function M.run(settings, handlers)
   local box, why = sandbox.launch(settings.sandbox, {
     on_step = function(what) session:step(what) end,
   })
-  if not box then return fail(session, why) end
+  if not box then return M.fail(session, why) end
   session.box = box
   local _ <close> = box
   if session.interrupted then return 128 + session.interrupted end
