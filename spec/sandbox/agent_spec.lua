@@ -172,6 +172,35 @@ describe("The agent's client, with the real agent,", function()
   end)
 end)
 
+describe("The agent, with a host that sends anything,", function()
+  it("gives up with a word, and does not crash", function()
+    local seed = tonumber(os.getenv "KAVACH_SEED") or os.time()
+    math.randomseed(seed)
+    local hello, refused = wire.frame(wire.HELLO, 0, u32(wire.VERSION)), 0
+    for round = 1, 40 do
+      local near, far = pair.connect()
+      local ended = task.event()
+      local child = assert(core.spawn({
+        argv = { native.program, "--socket", "0" }, stdin = near, stdout = "null",
+        stderr = "inherit",
+      }, function(...) ended:set(...) end))
+      near:close()
+      local bytes = {}
+      for i = 1, math.random(1, 300) do bytes[i] = string.char(math.random(0, 255)) end
+      far:write((round % 2 == 0 and hello or "") .. table.concat(bytes))
+      far:shutdown()
+      local how, code, signal = ended:wait()
+      assert.same({ "ended", 0 }, { how, signal }, "seed " .. seed)
+      -- 0 if they happen to be the beginning of a frame
+      assert.is_true(code == 1 or code == 0, "seed " .. seed)
+      refused = refused + code
+      child:forget()
+      far:close()
+    end
+    assert.is_true(refused > 20, "seed " .. seed)
+  end)
+end)
+
 describe("The agent's client, with a guest that lies,", function()
   -- What the client makes of these bytes, once a command is under way on channel 1.
   local function lost_by(bytes, welcome)
