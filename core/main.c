@@ -224,8 +224,8 @@ static bool interpret(lua_State *L, int argc, char **argv, const options *o) {
 
 /* ---- subcommands ---- */
 
-/* A word of letters that lua/kavach/cli has a file for, or an option that asks about the program.
- */
+/* A word of letters that lua/kavach/cli has a file for, or that no file here has for its name: that
+ * is a command mistyped, which names the nearest. Or an option that asks about the program. */
 static bool is_command(const char *word) {
   if (strcmp(word, "--help") == 0 || strcmp(word, "--version") == 0) return true;
   if (!*word || word[strspn(word, "abcdefghijklmnopqrstuvwxyz")] || strcmp(word, "init") == 0)
@@ -233,7 +233,7 @@ static bool is_command(const char *word) {
   char directory[KV_PATH_MAX], file[KV_PATH_MAX + 64];
   kv_lua_dir(directory);
   int n = snprintf(file, sizeof file, "%s/kavach/cli/%s.lua", directory, word);
-  return n > 0 && (size_t)n < sizeof file && access(file, R_OK) == 0;
+  return n > 0 && (size_t)n < sizeof file && (access(file, R_OK) == 0 || access(word, F_OK) != 0);
 }
 
 /* Returns the command's exit code. */

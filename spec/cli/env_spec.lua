@@ -1,3 +1,4 @@
+local guest = require "support.guest_program"
 local json = require "kavach.json"
 local program = require "support.program"
 
@@ -44,6 +45,16 @@ describe("the program", function()
     local code, out = program.run "--version"
     assert.equal(0, code)
     assert.equal(("kavach %s\n"):format(require "kavach.core".version), out)
+  end)
+
+  it("takes a word that is neither a command nor a file for a command mistyped", function()
+    local code, out, errors = program.run("rnu", "true")
+    assert.same({ 64, "" }, { code, out })
+    assert.matches("unknown command 'rnu' (did you mean 'run'?)", errors, 1, true)
+    code, out = program.shell(([[
+      cd "$(mktemp -d)"; echo 'print("script", ...)' >rnu; '%s' rnu x; rm rnu]]):format(
+      guest.kavach))
+    assert.same({ 0, "script\tx\n" }, { code, out })
   end)
 
   it("lists its commands", function()
