@@ -1,6 +1,7 @@
 -- With the real agent on this machine in the place of a VM; spec/cli/run_vm_spec.lua has real ones.
 
 local guest = require "support.guest_program"
+local host = require "support.host"
 local json = require "kavach.json"
 local kavach = require "kavach"
 local standin = require "support.standin"
@@ -165,6 +166,14 @@ describe("kavach run", function()
         killed({ "true" }, { qemu = standin.shell "exec sleep 1000" }), 1, true)
       assert.matches("was killed by signal 9", killed({ "echo up; exec sleep 1000" }, {}, true),
         1, true)
+    end)
+
+    it("with 125 when what keeps its processes is killed, and leaves none", function()
+      local p <close> = guest.start { "echo up; exec sleep 1000" }
+      assert.equal("up\n", p:read())
+      assert(os.execute("kill -9 " .. host.supervisor(p:pid())))
+      assert.matches("is lost: the supervisor", p.stderr:read_all(), 1, true)
+      assert.equal(125, p:wait().exit_code)
     end)
 
     it("by the first signal while it boots", function()

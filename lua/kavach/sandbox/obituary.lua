@@ -4,7 +4,9 @@ local err = require "kavach.err"
 
 local function ended_how(self)
   local ended = self.ended
-  if ended.failed then return "could not be started: " .. ended.why end
+  if ended.failed then
+    return (self.state == "booting" and "could not be started: " or "is lost: ") .. ended.why
+  end
   if ended.signal ~= 0 then return ("was killed by signal %d"):format(ended.signal) end
   return ("exited with code %d"):format(ended.code)
 end
