@@ -13,9 +13,11 @@
  * answers WELCOME first, at once, and the host answers that with CLOCK, ahead of all that it has
  * not sent yet: the machine's own clock starts up to a second late, since what it reads at boot has
  * whole seconds. Nobody waits for CLOCK, so a command that was asked for before WELCOME may have
- * started when it comes, a round trip later. Requests on different channels run side by side. A
- * channel starts with EXEC, PUT, GET or MOUNT, and ends with the agent's EXIT, DONE or FAILED: the
- * last frame on it. Frames for a channel that has ended are dropped (they crossed with its end).
+ * started when it comes, a round trip later. On a busy machine it may be old when it comes: a PING
+ * behind it shows that, and the host sends another. Requests on different channels run side by
+ * side. A channel starts with EXEC, PUT, GET or MOUNT, and ends with the agent's EXIT, DONE or
+ * FAILED: the last frame on it. Frames for a channel that has ended are dropped (they crossed with
+ * its end).
  *
  * Flow control is by credit, for each stream of a channel apart: a sender sends at most as many
  * payload bytes of a stream as it was given. EXEC and GET carry the host's first credits for what
@@ -61,9 +63,9 @@ enum kv_wire_type {
   KV_WIRE_MOUNT = 10,    /* u32 flags (1: read-only), string tag, string target; 9p over virtio */
   KV_WIRE_PING = 11,     /* any payload up to 64 bytes; PONG echoes it */
   KV_WIRE_POWEROFF = 12, /* sync, kill all, power off */
-  KV_WIRE_CLOCK = 13, /* u64 nanoseconds since 1970 (UTC) as it is sent: the guest's time from now
-                       * on. No answer. At any time; what is no time that can be set is passed
-                       * over, with a line on the console */
+  KV_WIRE_CLOCK = 13, /* u64 nanoseconds since 1970 (UTC) as it is sent: the guest's clock moves on
+                       * to it, and never back. No answer. At any time; what is no time that
+                       * can be set is passed over, with a line on the console */
 
   /* agent to host */
   KV_WIRE_WELCOME = 64, /* u32 version, u32 zero, string kernel release, string agent version */

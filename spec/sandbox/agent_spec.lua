@@ -224,15 +224,24 @@ describe("The agent's client, with a guest that lies,", function()
     local before = core.wall_clock()
     far:write(wire.frame(wire.WELCOME, 0, u32(1) .. u32(0) .. "k\0a\0"))
     local decoder, sent = wire.decoder(wire.FROM_HOST), {}
-    while #sent < 2 do
-      decoder:feed(assert(far:read()))
-      for kind, number, payload in function() return decoder:next() end do
-        sent[#sent + 1] = { kind, number, payload }
+    local function await(count)
+      while #sent < count do
+        decoder:feed(assert(far:read()))
+        for kind, _, payload in function() return decoder:next() end do
+          sent[#sent + 1] = { kind, payload }
+        end
       end
     end
-    assert.same({ wire.HELLO, wire.CLOCK, 0 }, { sent[1][1], sent[2][1], sent[2][2] })
-    local time = string.unpack("<I8", sent[2][3])
+    await(3)
+    assert.same({ wire.HELLO, wire.CLOCK, wire.PING }, { sent[1][1], sent[2][1], sent[3][1] })
+    local time = string.unpack("<I8", sent[2][2])
     assert.is_true(before <= time and time <= core.wall_clock())
+    -- If it was long on its way, it is old: another.
+    task.sleep(60)
+    far:write(wire.frame(wire.PONG, 0, sent[3][2]))
+    await(5)
+    assert.equal(wire.CLOCK, sent[4][1])
+    assert.is_true(string.unpack("<I8", sent[4][2]) >= time + 60000000)
     client:lose(err.new("io", "over"))
     far:close()
   end)

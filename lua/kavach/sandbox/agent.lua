@@ -83,11 +83,25 @@ function agent:send(kind, channel, payload)
   flush(self)
 end
 
--- Sets the guest's clock. What it reads for itself at boot has whole seconds, and it needs a moment
--- for the rest. It goes ahead of all that has not been sent yet.
+local CLOCK_PING <const> = "clock"
+-- A time that has been there and back within so long is good enough.
+local CLOCK_MS <const> = 50
+local CLOCK_TRIES <const> = 10
+
+-- Sets the guest's clock: what it reads for itself at boot has whole seconds. The frame goes ahead
+-- of all that has not been sent yet. The ping behind it tells how old the time was once it came.
 local function set_clock(self)
-  table.insert(self.outgoing, 1, wire.frame(wire.CLOCK, 0, string.pack("<I8", core.wall_clock())))
+  self.clock_tries = (self.clock_tries or 0) + 1
+  self.clock_sent = core.now()
+  table.insert(self.outgoing, 1, wire.frame(wire.CLOCK, 0, string.pack("<I8", core.wall_clock()))
+    .. wire.frame(wire.PING, 0, CLOCK_PING))
   flush(self)
+end
+
+local function on_clock_set(self)
+  if core.now() - self.clock_sent > CLOCK_MS and self.clock_tries < CLOCK_TRIES then
+    set_clock(self)
+  end
 end
 
 -- ---- in ----------------------------------------------------------------------------------------
@@ -110,6 +124,7 @@ end
 local connection = {
   [wire.WELCOME] = welcome,
   [wire.PONG] = function(self, payload)
+    if payload == CLOCK_PING and self.clock_sent then return on_clock_set(self) end
     if self.pings[payload] then
       self.pings[payload] = nil
       self.changed:wake()
