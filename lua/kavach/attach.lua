@@ -8,9 +8,8 @@ local scheduler = require "kavach.task.scheduler"
 
 local M = {}
 
---- Has the loop of `uv` (luv's module) drive kavach's tasks. Returns a function that ends it;
---- run luv's loop once more after it, as luv wants it for handles that were closed. A task's
---- failure
+--- Has the loop of `uv` (luv's module) drive kavach's tasks. Returns a function that ends it; run
+--- luv's loop once more after it, as luv wants it for handles that were closed. A task's failure
 --- that nobody takes is an error of luv's callback.
 ---@param uv table
 ---@return fun()

@@ -66,8 +66,7 @@ local function start(argv, options)
 end
 
 --- Starts a program. What cannot be run shows when it is waited for. A process that nobody holds
---- any
---- more is killed when it is collected.
+--- any more is killed when it is collected.
 ---
 --- Options: `env` (a map; nil: this process's), `cwd`, `stdin` ("null", "pipe", "inherit", or a
 --- stream), `stdout` and `stderr` ("pipe", "null", "inherit"; stderr also "stdout").
@@ -215,9 +214,8 @@ end
 --- Runs a program to its end and returns what it printed.
 ---
 --- Options: those of `start`, but `stdin` is bytes or a stream, and `max_output` (bytes of each
---- stream that
---- are kept, default 1 MiB: the rest is read and dropped), `timeout_ms` (default 30 000; 0: none),
---- `grace_ms` (default 2 000) between SIGTERM and SIGKILL to its group after that.
+--- stream that are kept, default 1 MiB: the rest is read and dropped), `timeout_ms` (default
+--- 30 000; 0: none), `grace_ms` (default 2 000) between SIGTERM and SIGKILL to its group after it.
 ---
 --- The result: `{ exit_code, signal, timed_out, stdout, stderr, stdout_truncated, stderr_truncated,
 --- duration_ms, cpu_ms, max_rss_kb }`; exit_code is -1 where it timed out, 128 + N for signal N.

@@ -80,7 +80,6 @@ function exec.begin(self, given, options, stdin, level)
   return running, why
 end
 
--- A VM that died before it was ready is looked at once more: is that QEMU fit for this at all?
 ---Waits for the end of a command, and makes one when the time is up.
 ---@param running kavach.command
 ---@param timeout_ms integer 0: none

@@ -1,8 +1,7 @@
 --- The tasks that can go on, and the driving of the loop: what runs when.
 ---
 --- A wait is a table: `done`; `error` (and `deadlock`), or `values`; `parked` while its task is
---- suspended for it (a
---- task that cannot yield is not suspended, but drives the loop).
+--- suspended for it (a task that cannot yield is not suspended, but drives the loop).
 
 local core = require "kavach.core"
 

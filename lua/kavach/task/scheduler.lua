@@ -5,10 +5,9 @@
 --- traceback of where it came from. Each task's body is a scope, and so is the main thread, which
 --- is treated as a task that never yields: where a task would be suspended, it drives the loop.
 ---
---- A task is suspended in `wait` only (kavach.task.waiting). `yield` itself belongs to the
---- scripts: an operation that is
---- called in a coroutine of the script's own, or where Lua cannot yield (inside `require`, a
---- `gsub` or `sort` callback, `tostring`), drives the loop until it is done.
+--- A task is suspended in `wait` only (kavach.task.waiting). `yield` itself belongs to the scripts:
+--- an operation that is called in a coroutine of the script's own, or where Lua cannot yield
+--- (inside `require`, a `gsub` or `sort` callback, `tostring`), drives the loop until it is done.
 
 local core = require "kavach.core"
 local err = require "kavach.err"
@@ -190,8 +189,7 @@ function Task:await(ms)
 end
 
 --- Cancels the task: what it waits for is called off, and it gets an error of kind `cancelled`
---- there
---- and at every later wait. Does not wait for its end. False if it had ended.
+--- there and at every later wait. Does not wait for its end. False if it had ended.
 ---@param why (string|kavach.Error)?
 ---@return boolean
 function Task:cancel(why)
@@ -247,8 +245,7 @@ function ready.interrupted()
 end
 
 --- Raises, once, the failure of a task of the main thread. For who runs tasks beside the main
---- thread,
---- where no wait of its own would raise it.
+--- thread, where no wait of its own would raise it.
 function M.raise_failure()
   local scope = root.first_scope
   if not scope.failed or scope.raised then return end
