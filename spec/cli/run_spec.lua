@@ -97,7 +97,7 @@ describe("kavach run", function()
 
   describe("ends", function()
     it("with 124 when the time is up, and keeps what was printed", function()
-      local code, out, errors = guest.run { "--timeout", "300ms", "echo before; sleep 1000" }
+      local code, out, errors = guest.run { "--timeout", "2s", "echo before; sleep 1000" }
       assert.same({ 124, "before\n" }, { code, out })
       assert.matches("the time was up", errors, 1, true)
     end)
@@ -206,7 +206,7 @@ describe("kavach run", function()
     end)
 
     it("says that the time was up", function()
-      local r, code = document { "--timeout", "300ms", "echo before; sleep 1000" }
+      local r, code = document { "--timeout", "2s", "echo before; sleep 1000" }
       assert.same({ 124, -1, true, "before\n" }, { code, r.exit_code, r.timed_out, r.stdout })
     end)
 
