@@ -47,12 +47,16 @@ typedef struct profile {
   "cubictcp_register,crypto_kdf108_init"
 
 static const profile PROFILES[] = {
-    /* The processor: an Intel model has a constant counter, so that the second one is not
+    /* One thread for all processors. With one for each, QEMU 7.2 may go on running the translation
+     * of code that another processor has patched meanwhile: one boot in 40 or so hung on a loaded
+     * machine, all processors at a breakpoint in kmem_cache_alloc() that memory did not hold any
+     * more. It costs nothing here: boots and a shell's loop take as long.
+     * The processor: an Intel model has a constant counter, so that the second one is not
      * calibrated (qemu64: 8 % slower, max: 11 %), and this one has x86-64-v2 for users' programs.
      * rdrand: the random pool is ready before anything asks for it. The firmware: a small SeaBIOS,
      * 2 to 7 %. tsc=reliable: the guest reads the host's counter, which needs no watching if it is
      * steady. */
-    [KV_BACKEND_TCG] = {.accel = "tcg",
+    [KV_BACKEND_TCG] = {.accel = "tcg,thread=single",
                         .machine = MACHINE,
                         .cpu = "Westmere,+rdrand",
                         .firmware = "bios-microvm.bin",

@@ -88,7 +88,7 @@ describe("QEMU's command line", function()
   end)
 
   it("has the accelerator of the backend, and mitigations off only under tcg", function()
-    assert.equal("tcg", value(argv(), "-accel"))
+    assert.equal("tcg,thread=single", value(argv(), "-accel"))
     assert.matches("mitigations=off", value(argv(), "-append"))
     assert.equal("kvm", value(argv { backend = "kvm" }, "-accel"))
     assert.equal("host", value(argv { backend = "kvm" }, "-cpu"))
