@@ -34,7 +34,6 @@
 #define TICK_MS 20      /* how often an end that no event may announce is looked for */
 #define READS_A_TURN 16 /* of the port, before commands have theirs */
 #define EARLY_FLUSH (16u * 1024u)
-#define HOLD_MS 2 /* how long a frame that is in no hurry may wait for company */
 
 uint64_t kv_now_ms(void) {
   struct timespec now;
@@ -105,14 +104,16 @@ void kv_send_lazily(struct kv_agent *agent, uint8_t type, uint32_t channel, cons
   bool alone = kv_port_queued(&agent->port) == agent->held && !agent->port.hole.open;
   kv_port_send(&agent->port, type, channel, payload, length);
   if (!alone) return;
-  if (agent->held == 0) agent->held_until = kv_now_ms() + HOLD_MS;
+  if (agent->held == 0) agent->held_until = kv_now_ms() + KV_HOLD_MS;
   agent->held = kv_port_queued(&agent->port);
 }
 
-/* Is nothing queued but what can wait? */
-static bool holds(const struct kv_agent *agent) {
-  return agent->held > 0 && kv_port_queued(&agent->port) == agent->held && !agent->port.hole.open &&
-         kv_now_ms() < agent->held_until;
+/* For how many milliseconds may all that is queued wait? 0: there is something in a hurry. */
+static int hold_time(const struct kv_agent *agent) {
+  if (agent->held == 0 || kv_port_queued(&agent->port) != agent->held || agent->port.hole.open)
+    return 0;
+  uint64_t now = kv_now_ms();
+  return now < agent->held_until ? (int)(agent->held_until - now) : 0;
 }
 
 static void flush(struct kv_agent *agent) {
@@ -248,15 +249,40 @@ static void handle_events(struct kv_agent *agent, int timeout) {
   }
 }
 
+/* Has commands that are not over so soon watched. Gives back how many milliseconds the next has
+ * left; 0: there is none. */
+static int watch_late(struct kv_agent *agent) {
+  uint64_t now = 0, next = 0;
+  for (size_t i = 0; i < agent->active_count; i++) {
+    struct kv_channel *channel = agent->active[i];
+    if (channel->watch_at == 0) continue;
+    if (now == 0) now = kv_now_ms();
+    if (channel->exited || channel->watch_at <= now)
+      kv_command_watch(agent, channel);
+    else if (next == 0 || channel->watch_at < next)
+      next = channel->watch_at;
+  }
+  return next == 0 ? 0 : (int)(next - now);
+}
+
+/* How long to wait for events, in milliseconds. */
+static int patience(struct kv_agent *agent, bool more, bool hot, bool ending) {
+  int hold = hold_time(agent), late = watch_late(agent);
+  if (more) return 0;
+  if (hot) return KV_STREAM_HOT_MS;
+  if (hold > 0 && (late == 0 || hold < late)) return hold;
+  if (late > 0) return late;
+  return ending ? TICK_MS : -1;
+}
+
 static void run(struct kv_agent *agent) {
   bool more = false, hot = false;
   uint64_t looked = 0;
   while (!agent->finished && !agent->port.closed) {
     bool ending = settle(agent);
-    bool held = holds(agent);
-    if (!held) flush(agent);
+    if (hold_time(agent) == 0) flush(agent);
     watch_port(agent);
-    handle_events(agent, more ? 0 : (hot || held) ? KV_STREAM_HOT_MS : ending ? TICK_MS : -1);
+    handle_events(agent, patience(agent, more, hot, ending));
     kv_serve(agent);
     uint64_t now = hot ? kv_now_ms() : 0;
     hot = look_at_hot(agent, now >= looked + KV_STREAM_HOT_MS);
@@ -289,7 +315,10 @@ static int listen_to(struct kv_agent *agent, int fd) {
   sigdelset(&ours, SIGPIPE);
   agent->signals = signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
   agent->epoll = epoll_create1(EPOLL_CLOEXEC);
-  int failed = agent->signals < 0 || agent->epoll < 0 ? -errno : kv_port_open(&agent->port, fd);
+  agent->null = openat(AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC);
+  int failed = agent->signals < 0 || agent->epoll < 0 || agent->null < 0
+                   ? -errno
+                   : kv_port_open(&agent->port, fd);
   if (failed != 0) return failed;
   struct epoll_event port = {.events = EPOLLIN, .data.u64 = EVENT_PORT};
   struct epoll_event signals = {.events = EPOLLIN, .data.u64 = EVENT_SIGNAL};

@@ -19,6 +19,9 @@
 
 #define KV_AGENT_VERSION "0.1.0"
 #define KV_CHANNELS_MAX 256
+/* How long what is in no hurry may wait: STARTED for company, the output of a command without input
+ * to be looked at. Most commands are over sooner, and then cost the guest one wake-up, not five. */
+#define KV_HOLD_MS 10
 #define KV_DRAIN_MS                                                                                \
   1000 /* without progress, what a dead command's pipes still hold is given up                     \
         */
@@ -31,6 +34,7 @@ struct kv_channel {
   enum kv_channel_kind kind;
   struct kv_stream out[2];
   struct kv_sink in;
+  uint64_t watch_at; /* milliseconds: from then on its output is looked at as it comes; 0: it is */
   bool in_watched, in_told; /* epoll knows it; the host knows that nobody reads it */
 
   /* a command */
@@ -52,6 +56,7 @@ struct kv_channel {
 struct kv_agent {
   struct kv_port port;
   int epoll, signals;
+  int null;       /* /dev/null */
   bool is_init;   /* PID 1 of a guest, not a test on a socket */
   bool greeted;   /* HELLO has come */
   bool finished;  /* leave the loop: POWEROFF, a broken wire, or a closed port */
@@ -96,6 +101,8 @@ void kv_command_signal(struct kv_channel *channel, uint32_t number);
 void kv_command_resize(struct kv_channel *channel, uint32_t rows, uint32_t columns);
 void kv_command_kill(struct kv_channel *channel);
 void kv_command_exited(struct kv_channel *channel, int status, const struct rusage *usage);
+/* Has epoll report its output, from now on. */
+void kv_command_watch(struct kv_agent *agent, struct kv_channel *channel);
 /* Sends EXIT and frees the channel, if all that it needs has come. */
 void kv_command_settle(struct kv_agent *agent, struct kv_channel *channel);
 /* Sends what credit is due for standard input. */

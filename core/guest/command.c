@@ -21,9 +21,11 @@ struct ends {
   int input, output, error, terminal;
 };
 
-static void close_ends(struct ends *ends, bool ours) {
+static void close_ends(const struct kv_agent *agent, struct ends *ends, bool ours) {
   for (int i = 0; i < 3; i++)
-    if (ends->child[i] >= 0 && (i == 0 || ends->child[i] != ends->child[0])) close(ends->child[i]);
+    if (ends->child[i] >= 0 && ends->child[i] != agent->null &&
+        (i == 0 || ends->child[i] != ends->child[0]))
+      close(ends->child[i]);
   const int here[] = {ends->input, ends->output, ends->error, ends->terminal};
   for (size_t i = 0; ours && i < sizeof here / sizeof *here; i++)
     if (here[i] >= 0) close(here[i]);
@@ -37,9 +39,9 @@ static bool open_pipe(int *read_end, int *write_end, int *ours) {
   return fcntl(*ours, F_SETFL, O_NONBLOCK) == 0;
 }
 
-static int open_pipes(struct ends *ends, bool want_stdin) {
+static int open_pipes(const struct kv_agent *agent, struct ends *ends, bool want_stdin) {
+  if (!want_stdin) ends->child[0] = agent->null;
   if (want_stdin && !open_pipe(&ends->child[0], &ends->input, &ends->input)) return errno;
-  if (!want_stdin && (ends->child[0] = open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0) return errno;
   if (!open_pipe(&ends->output, &ends->child[1], &ends->output) ||
       !open_pipe(&ends->error, &ends->child[2], &ends->error))
     return errno;
@@ -80,8 +82,18 @@ static void watch_ends(struct kv_agent *agent, struct kv_channel *channel,
                  request->credit[0]);
   kv_stream_open(&channel->out[1], ends->error, KV_SOURCE_PIPE, KV_WIRE_STDERR, request->credit[1]);
   kv_sink_open(&channel->in, ends->input, false);
-  kv_channel_watch(agent, channel, ends->output, KV_PART_OUT, EPOLLIN);
-  kv_channel_watch(agent, channel, ends->error, KV_PART_ERR, EPOLLIN);
+  if (ends->input < 0)
+    channel->watch_at = kv_now_ms() + KV_HOLD_MS;
+  else
+    kv_command_watch(agent, channel);
+}
+
+void kv_command_watch(struct kv_agent *agent, struct kv_channel *channel) {
+  channel->watch_at = 0;
+  for (int i = 0; i < 2; i++)
+    if (channel->out[i].fd >= 0)
+      kv_channel_watch(agent, channel, channel->out[i].fd, i == 0 ? KV_PART_OUT : KV_PART_ERR,
+                       EPOLLIN);
 }
 
 /* What went wrong, in words: execve's own failures carry the program's name and nothing else. */
@@ -135,11 +147,11 @@ void kv_command_start(struct kv_agent *agent, uint32_t id, const struct kv_exec_
   if ((request->flags & KV_WIRE_PTY) != 0)
     failed = open_terminal(&ends, request, user.uid);
   else
-    failed = open_pipes(&ends, (request->flags & KV_WIRE_WANT_STDIN) != 0);
+    failed = open_pipes(agent, &ends, (request->flags & KV_WIRE_WANT_STDIN) != 0);
   if (failed != 0) kv_send_failed(agent, id, failed, "opening a command's pipes");
   struct kv_cgroup *group = failed == 0 ? kv_cgroup_acquire(&agent->cgroups) : NULL;
   pid_t pid = failed == 0 ? start(agent, id, request, &user, &ends, group) : -1;
-  close_ends(&ends, pid < 0);
+  close_ends(agent, &ends, pid < 0);
   if (pid < 0) {
     if (group != NULL) kv_cgroup_release(&agent->cgroups, group);
     kv_channel_drop(agent, channel);
@@ -150,7 +162,11 @@ void kv_command_start(struct kv_agent *agent, uint32_t id, const struct kv_exec_
   watch_ends(agent, channel, request, &ends);
   uint8_t payload[4];
   kv_put_u32(payload, (uint32_t)pid);
-  kv_send_lazily(agent, KV_WIRE_STARTED, id, payload, sizeof payload);
+  /* Whoever has input for it waits for this. */
+  if ((request->flags & KV_WIRE_WANT_STDIN) != 0)
+    kv_port_send(&agent->port, KV_WIRE_STARTED, id, payload, sizeof payload);
+  else
+    kv_send_lazily(agent, KV_WIRE_STARTED, id, payload, sizeof payload);
 }
 
 /* A main process that is gone has no group that we could be sure of. */

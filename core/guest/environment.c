@@ -28,7 +28,7 @@ int kv_words_of(struct kv_words *words, const struct kv_exec_request *request,
   const size_t supplied = 3;
   /* Each string of the request took a byte at least, so the counts are bounded by the frame's. */
   size_t total = lead + request->argc + 1 + request->envc + supplied + 1;
-  words->argv = malloc(total * sizeof *words->argv);
+  words->argv = total <= KV_WORDS_FEW ? words->few : malloc(total * sizeof *words->argv);
   if (words->argv == NULL) return ENOMEM;
   words->envp = words->argv + lead + request->argc + 1;
   memcpy(words->argv, shell, lead * sizeof *shell);
@@ -44,4 +44,6 @@ int kv_words_of(struct kv_words *words, const struct kv_exec_request *request,
   return 0;
 }
 
-void kv_words_free(struct kv_words *words) { free(words->argv); }
+void kv_words_free(struct kv_words *words) {
+  if (words->argv != words->few) free(words->argv);
+}

@@ -7,7 +7,10 @@
 #include "request.h"
 #include "user.h"
 
+#define KV_WORDS_FEW 64
+
 struct kv_words {
+  const char *few[KV_WORDS_FEW]; /* where the words are, if they are no more */
   const char **argv;
   const char **envp;
   const char *program; /* what to look for: argv[0], or the shell */

@@ -9,6 +9,10 @@
 /* Our own pipe, big enough for the pages of the largest frame and its header. */
 #define THROUGH_SIZE (512 * 1024)
 
+/* One read gives at most what is in one of the driver's buffers, a page: add_inbuf() and
+ * fill_readbuf() in the kernel's drivers/char/virtio_console.c. */
+#define PORT_BUFFER 4096u
+
 /* Does splice() know this kind of descriptor? An empty pipe tells, without moving a byte. */
 static bool takes_splice(struct kv_port *port) {
   if (pipe2(port->through, O_CLOEXEC | O_NONBLOCK) != 0) return false;
@@ -40,7 +44,7 @@ bool kv_port_receive(struct kv_port *port) {
   ssize_t got = read(port->fd, port->in + port->in_end, room);
   if (got > 0) {
     port->in_end += (size_t)got;
-    return true;
+    return (size_t)got >= PORT_BUFFER;
   }
   if (got == 0 || (errno != EAGAIN && errno != EINTR)) port->closed = true;
   return false;
