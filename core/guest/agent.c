@@ -62,8 +62,8 @@ struct kv_channel *kv_channel_take(struct kv_agent *agent, uint32_t id, enum kv_
 }
 
 void kv_channel_drop(struct kv_agent *agent, struct kv_channel *channel) {
-  kv_stream_close(&channel->out[0]);
-  kv_stream_close(&channel->out[1]);
+  kv_outflow_close(&channel->out[0]);
+  kv_outflow_close(&channel->out[1]);
   kv_sink_close(&channel->in);
   if (channel->terminal >= 0) close(channel->terminal);
   if (channel->temporary != NULL) unlink(channel->temporary);
@@ -145,7 +145,7 @@ static void channel_event(struct kv_agent *agent, const struct epoll_event *even
   enum kv_event_part part = (enum kv_event_part)(event->data.u64 & 3);
   bool hung_up = (event->events & (EPOLLHUP | EPOLLERR)) != 0;
   if (part != KV_PART_IN && ((event->events & EPOLLIN) != 0 || hung_up)) {
-    struct kv_stream *stream = &channel->out[part == KV_PART_ERR];
+    struct kv_outflow *stream = &channel->out[part == KV_PART_ERR];
     stream->ready = stream->fd >= 0;
     stream->hung_up |= hung_up;
   }
@@ -161,12 +161,12 @@ static bool pump(struct kv_agent *agent) {
   for (size_t i = 0; i < count && !agent->port.blocked && !agent->port.closed; i++) {
     struct kv_channel *channel = agent->active[(agent->turn + i) % count];
     for (int s = 0; s < 2; s++) {
-      struct kv_stream *stream = &channel->out[s];
-      if (!kv_stream_runnable(stream)) continue;
-      if (kv_stream_pump(stream, &agent->port, channel->id) > 0 && channel->exited)
+      struct kv_outflow *stream = &channel->out[s];
+      if (!kv_outflow_runnable(stream)) continue;
+      if (kv_outflow_pump(stream, &agent->port, channel->id) > 0 && channel->exited)
         channel->give_up_at = kv_now_ms() + KV_DRAIN_MS;
       if (agent->port.hole.open || kv_port_queued(&agent->port) >= EARLY_FLUSH) flush(agent);
-      more |= kv_stream_runnable(stream);
+      more |= kv_outflow_runnable(stream);
     }
     if (agent->port.blocked) agent->turn = (agent->turn + i + 1) % count;
   }
@@ -180,8 +180,8 @@ static bool look_at_hot(struct kv_agent *agent, bool struck) {
   for (size_t i = 0; i < agent->active_count; i++) {
     struct kv_channel *channel = agent->active[i];
     for (int s = 0; s < 2; s++) {
-      struct kv_stream *stream = &channel->out[s];
-      if (stream->hot && struck) kv_stream_tick(stream);
+      struct kv_outflow *stream = &channel->out[s];
+      if (stream->hot && struck) kv_outflow_tick(stream);
       any |= stream->hot;
       if (stream->fd < 0 || stream->hot == stream->silent) continue;
       stream->silent = stream->hot;
@@ -269,7 +269,7 @@ static int watch_late(struct kv_agent *agent) {
 static int patience(struct kv_agent *agent, bool more, bool hot, bool ending) {
   int hold = hold_time(agent), late = watch_late(agent);
   if (more) return 0;
-  if (hot) return KV_STREAM_HOT_MS;
+  if (hot) return KV_OUTFLOW_HOT_MS;
   if (hold > 0 && (late == 0 || hold < late)) return hold;
   if (late > 0) return late;
   return ending ? TICK_MS : -1;
@@ -285,8 +285,8 @@ static void run(struct kv_agent *agent) {
     handle_events(agent, patience(agent, more, hot, ending));
     kv_serve(agent);
     uint64_t now = hot ? kv_now_ms() : 0;
-    hot = look_at_hot(agent, now >= looked + KV_STREAM_HOT_MS);
-    looked = now >= looked + KV_STREAM_HOT_MS ? now : looked;
+    hot = look_at_hot(agent, now >= looked + KV_OUTFLOW_HOT_MS);
+    looked = now >= looked + KV_OUTFLOW_HOT_MS ? now : looked;
     more = pump(agent);
   }
 }

@@ -10,9 +10,9 @@
 #define KV_GUEST_AGENT_H
 
 #include "cgroup.h"
+#include "outflow.h"
 #include "port.h"
 #include "sink.h"
-#include "stream.h"
 
 #include <sys/resource.h>
 #include <sys/types.h>
@@ -32,7 +32,7 @@ struct kv_channel {
   uint32_t id;         /* 0: free */
   uint32_t generation; /* tells events of this use of the slot from late ones of the last */
   enum kv_channel_kind kind;
-  struct kv_stream out[2];
+  struct kv_outflow out[2];
   struct kv_sink in;
   uint64_t watch_at; /* milliseconds: from then on its output is looked at as it comes; 0: it is */
   bool in_watched, in_told; /* epoll knows it; the host knows that nobody reads it */

@@ -72,15 +72,16 @@ static void watch_ends(struct kv_agent *agent, struct kv_channel *channel,
   channel->terminal = ends->terminal;
   channel->out[0].fd = channel->out[1].fd = channel->in.fd = -1;
   if (ends->terminal >= 0) {
-    kv_stream_open(&channel->out[0], ends->terminal, KV_SOURCE_TERMINAL, KV_WIRE_STDOUT,
-                   request->credit[0]);
+    kv_outflow_open(&channel->out[0], ends->terminal, KV_SOURCE_TERMINAL, KV_WIRE_STDOUT,
+                    request->credit[0]);
     kv_sink_open(&channel->in, ends->terminal, true);
     kv_channel_watch(agent, channel, ends->terminal, KV_PART_TERMINAL, EPOLLIN | EPOLLOUT);
     return;
   }
-  kv_stream_open(&channel->out[0], ends->output, KV_SOURCE_PIPE, KV_WIRE_STDOUT,
-                 request->credit[0]);
-  kv_stream_open(&channel->out[1], ends->error, KV_SOURCE_PIPE, KV_WIRE_STDERR, request->credit[1]);
+  kv_outflow_open(&channel->out[0], ends->output, KV_SOURCE_PIPE, KV_WIRE_STDOUT,
+                  request->credit[0]);
+  kv_outflow_open(&channel->out[1], ends->error, KV_SOURCE_PIPE, KV_WIRE_STDERR,
+                  request->credit[1]);
   kv_sink_open(&channel->in, ends->input, false);
   if (ends->input < 0)
     channel->watch_at = kv_now_ms() + KV_HOLD_MS;
@@ -220,13 +221,13 @@ void kv_command_settle(struct kv_agent *agent, struct kv_channel *channel) {
   if (!channel->exited) return;
   bool late = channel->abandoned || kv_now_ms() >= channel->give_up_at;
   for (int i = 0; i < 2; i++) {
-    struct kv_stream *stream = &channel->out[i];
-    if (stream->fd >= 0 && stream->credit == 0) kv_stream_look(stream);
+    struct kv_outflow *stream = &channel->out[i];
+    if (stream->fd >= 0 && stream->credit == 0) kv_outflow_look(stream);
     if (stream->fd < 0) continue;
     /* What waits for the host is not late, and bytes that are promised to the port must come. */
     bool waits = stream->credit == 0 && stream->ready && !channel->abandoned;
     if (!late || waits || kv_port_uses(&agent->port, stream->fd)) return;
-    kv_stream_close(stream);
+    kv_outflow_close(stream);
   }
   bool empty = channel->empty || channel->group == NULL || !kv_cgroup_populated(channel->group);
   if ((!empty && !late) || kv_port_room(&agent->port) < 64) return;

@@ -99,7 +99,7 @@ void kv_get_start(struct kv_agent *agent, uint32_t id, const struct kv_get_reque
   channel->path = strdup(request->path);
   if (failed == 0 && channel->path != NULL) {
     channel->mode = status.st_mode & 07777;
-    kv_stream_open(&channel->out[0], fd, KV_SOURCE_FILE, KV_WIRE_STDOUT, request->credit);
+    kv_outflow_open(&channel->out[0], fd, KV_SOURCE_FILE, KV_WIRE_STDOUT, request->credit);
     return;
   }
   if (fd >= 0) close(fd);
@@ -108,8 +108,8 @@ void kv_get_start(struct kv_agent *agent, uint32_t id, const struct kv_get_reque
 }
 
 void kv_get_settle(struct kv_agent *agent, struct kv_channel *channel) {
-  struct kv_stream *stream = &channel->out[0];
-  if (stream->fd >= 0 && stream->credit == 0) kv_stream_look(stream);
+  struct kv_outflow *stream = &channel->out[0];
+  if (stream->fd >= 0 && stream->credit == 0) kv_outflow_look(stream);
   if (stream->fd >= 0 || kv_port_room(&agent->port) < KV_WIRE_HEADER + 8192) return;
   if (stream->error == 0)
     send_done(agent, channel->id, channel->mode, stream->sent);

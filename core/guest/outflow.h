@@ -3,16 +3,16 @@
  * file. One call sends at most one frame, so that streams take turns, and no more than the host
  * gave credit for.
  */
-#ifndef KV_GUEST_STREAM_H
-#define KV_GUEST_STREAM_H
+#ifndef KV_GUEST_OUTFLOW_H
+#define KV_GUEST_OUTFLOW_H
 
 #include "port.h"
 
-enum kv_stream_source { KV_SOURCE_PIPE, KV_SOURCE_TERMINAL, KV_SOURCE_FILE };
+enum kv_outflow_source { KV_SOURCE_PIPE, KV_SOURCE_TERMINAL, KV_SOURCE_FILE };
 
-struct kv_stream {
+struct kv_outflow {
   int fd; /* -1: ended */
-  enum kv_stream_source source;
+  enum kv_outflow_source source;
   uint8_t type;   /* of its frames */
   bool ready;     /* worth a read: the descriptor reports edges, so this stays until it is empty */
   bool hung_up;   /* no writer is left: read to the end */
@@ -26,28 +26,28 @@ struct kv_stream {
   uint64_t sent;    /* bytes */
 };
 
-void kv_stream_open(struct kv_stream *stream, int fd, enum kv_stream_source source, uint8_t type,
-                    uint32_t credit);
+void kv_outflow_open(struct kv_outflow *stream, int fd, enum kv_outflow_source source, uint8_t type,
+                     uint32_t credit);
 
 /*
  * A program that writes little at a time, without a pause, would wake the agent for each write,
  * and each would cost a frame and an exit to the host. Such a stream becomes hot: its events are
- * switched off, and it is looked at every KV_STREAM_HOT_MS until it has been empty for a while.
+ * switched off, and it is looked at every KV_OUTFLOW_HOT_MS until it has been empty for a while.
  */
-#define KV_STREAM_HOT_MS 1
+#define KV_OUTFLOW_HOT_MS 1
 /* The clock has struck: worth a read again. Gives back whether it goes on being hot. */
-bool kv_stream_tick(struct kv_stream *stream);
+bool kv_outflow_tick(struct kv_outflow *stream);
 
 /* Can it do anything now? */
-bool kv_stream_runnable(const struct kv_stream *stream);
+bool kv_outflow_runnable(const struct kv_outflow *stream);
 
 /* Sends one frame, or finds the stream empty, ended (then it closes) or without credit. Gives back
  * the bytes that it sent. */
-size_t kv_stream_pump(struct kv_stream *stream, struct kv_port *port, uint32_t channel);
+size_t kv_outflow_pump(struct kv_outflow *stream, struct kv_port *port, uint32_t channel);
 
 /* Without credit: is there nothing more to come? Then it closes, as reading would have shown. */
-void kv_stream_look(struct kv_stream *stream);
+void kv_outflow_look(struct kv_outflow *stream);
 
-void kv_stream_close(struct kv_stream *stream);
+void kv_outflow_close(struct kv_outflow *stream);
 
 #endif

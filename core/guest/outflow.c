@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "stream.h"
+#include "outflow.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,21 +16,21 @@
  * streams 1.3 times as fast as just that. */
 #define PIPE_SIZE (1024 * 1024)
 
-void kv_stream_open(struct kv_stream *stream, int fd, enum kv_stream_source source, uint8_t type,
-                    uint32_t credit) {
-  *stream = (struct kv_stream){.fd = fd,
-                               .source = source,
-                               .type = type,
-                               .ready = source == KV_SOURCE_FILE,
-                               .hung_up = source == KV_SOURCE_FILE,
-                               .credit = credit};
+void kv_outflow_open(struct kv_outflow *stream, int fd, enum kv_outflow_source source, uint8_t type,
+                     uint32_t credit) {
+  *stream = (struct kv_outflow){.fd = fd,
+                                .source = source,
+                                .type = type,
+                                .ready = source == KV_SOURCE_FILE,
+                                .hung_up = source == KV_SOURCE_FILE,
+                                .credit = credit};
 }
 
-bool kv_stream_runnable(const struct kv_stream *stream) {
+bool kv_outflow_runnable(const struct kv_outflow *stream) {
   return stream->fd >= 0 && stream->ready && stream->credit > 0;
 }
 
-void kv_stream_close(struct kv_stream *stream) {
+void kv_outflow_close(struct kv_outflow *stream) {
   /* A terminal's master stays open for input and size: closing it would hang up the session. */
   if (stream->fd >= 0 && stream->source != KV_SOURCE_TERMINAL) close(stream->fd);
   stream->fd = -1;
@@ -50,14 +50,14 @@ static uint64_t now_ms(void) {
   return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
 }
 
-bool kv_stream_tick(struct kv_stream *stream) {
+bool kv_outflow_tick(struct kv_outflow *stream) {
   stream->ready = stream->fd >= 0;
   if (++stream->streak > COLD_AFTER || stream->fd < 0) stream->hot = false;
   if (!stream->hot) stream->streak = 0;
   return stream->hot;
 }
 
-static void weigh(struct kv_stream *stream, size_t count) {
+static void weigh(struct kv_outflow *stream, size_t count) {
   if (stream->hot || count > SMALL || stream->source != KV_SOURCE_PIPE) {
     stream->streak = 0;
     return;
@@ -70,7 +70,7 @@ static void weigh(struct kv_stream *stream, size_t count) {
   stream->streak = 0;
 }
 
-static size_t sent(struct kv_stream *stream, size_t count) {
+static size_t sent(struct kv_outflow *stream, size_t count) {
   weigh(stream, count);
   stream->credit -= count;
   stream->sent += count;
@@ -78,7 +78,7 @@ static size_t sent(struct kv_stream *stream, size_t count) {
 }
 
 /* Moves pages instead of bytes, if the pipe holds enough of them. */
-static size_t pump_pages(struct kv_stream *stream, struct kv_port *port, uint32_t channel) {
+static size_t pump_pages(struct kv_outflow *stream, struct kv_port *port, uint32_t channel) {
   int held = 0;
   if (ioctl(stream->fd, FIONREAD, &held) != 0 || held < (int)SPLICE_LEAST) return 0;
   size_t count = (size_t)held;
@@ -90,7 +90,7 @@ static size_t pump_pages(struct kv_stream *stream, struct kv_port *port, uint32_
   return sent(stream, count);
 }
 
-static size_t pump_bytes(struct kv_stream *stream, struct kv_port *port, uint32_t channel) {
+static size_t pump_bytes(struct kv_outflow *stream, struct kv_port *port, uint32_t channel) {
   size_t most = KV_PORT_WRITE - KV_WIRE_HEADER;
   if (most > stream->credit) most = (size_t)stream->credit;
   uint8_t *to = kv_port_reserve(port, most);
@@ -114,24 +114,24 @@ static size_t pump_bytes(struct kv_stream *stream, struct kv_port *port, uint32_
   }
   /* A terminal whose other side is closed reads EIO: its end of file. */
   if (got < 0 && !(errno == EIO && stream->source == KV_SOURCE_TERMINAL)) stream->error = errno;
-  kv_stream_close(stream);
+  kv_outflow_close(stream);
   return 0;
 }
 
-size_t kv_stream_pump(struct kv_stream *stream, struct kv_port *port, uint32_t channel) {
-  if (!kv_stream_runnable(stream) || kv_port_uses(port, stream->fd)) return 0;
+size_t kv_outflow_pump(struct kv_outflow *stream, struct kv_port *port, uint32_t channel) {
+  if (!kv_outflow_runnable(stream) || kv_port_uses(port, stream->fd)) return 0;
   size_t count = stream->bulk && kv_port_can_splice(port) ? pump_pages(stream, port, channel) : 0;
   return count > 0 ? count : pump_bytes(stream, port, channel);
 }
 
-void kv_stream_look(struct kv_stream *stream) {
+void kv_outflow_look(struct kv_outflow *stream) {
   if (stream->fd < 0 || stream->credit > 0) return;
   uint8_t byte;
   if (stream->source == KV_SOURCE_FILE) {
-    if (pread(stream->fd, &byte, 1, (off_t)stream->sent) == 0) kv_stream_close(stream);
+    if (pread(stream->fd, &byte, 1, (off_t)stream->sent) == 0) kv_outflow_close(stream);
     return;
   }
   struct pollfd look = {.fd = stream->fd, .events = POLLIN};
   if (poll(&look, 1, 0) == 1 && (look.revents & POLLHUP) != 0 && (look.revents & POLLIN) == 0)
-    kv_stream_close(stream);
+    kv_outflow_close(stream);
 }
