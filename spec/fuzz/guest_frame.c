@@ -2,14 +2,10 @@
  * Fuzzes the agent's decoding of the wire: the input is what a host sends, whole.
  * Each frame that decodes is parsed as the request that its type makes it, and what a parser
  * accepts is read to its last byte, as the agent would.
- *
- *   clang -g -O1 -fsanitize=fuzzer,address,undefined -Icore/guest \
- *     spec/fuzz/guest_frame_fuzz.c core/guest/frame.c core/guest/request.c \
- *     core/guest/environment.c
  */
-#include "environment.h"
-#include "frame.h"
-#include "request.h"
+#include "guest/environment.h"
+#include "guest/frame.h"
+#include "guest/request.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,12 +1,9 @@
 /*
  * Fuzzes how the agent's port puts frames together again: the same bytes must give the same
  * frames, and the same verdict, however they are cut. The input's first byte seeds the cuts.
- *
- *   clang -g -O1 -fsanitize=fuzzer,address,undefined -Icore/guest \
- *     spec/fuzz/guest_port_fuzz.c core/guest/port.c core/guest/frame.c
  */
 #define _GNU_SOURCE
-#include "port.h"
+#include "guest/port.h"
 
 #include <stdlib.h>
 #include <string.h>
