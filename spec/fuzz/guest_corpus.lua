@@ -1,5 +1,7 @@
--- guest_corpus.lua DIR: a seed corpus for the fuzzers of the agent's wire, a file a conversation.
--- Formats are those of core/guest/wire.h. guest_port_fuzz reads a byte before the frames.
+-- guest_corpus.lua DIR: seeds for the targets of the agent's wire, DIR/TARGET/SEED, each one a
+-- conversation. Formats are those of core/guest/wire.h. guest_port reads a byte before the frames.
+
+local lfs = require "lfs"
 
 local dir = assert(arg[1], "usage: lua5.4 guest_corpus.lua DIR")
 
@@ -28,11 +30,13 @@ local seeds = {
   files = hello .. frame(8, 4, ("<I4z"):pack(420, "/tmp/a")) .. frame(3, 4, "bytes")
     .. frame(9, 5, ("<I4z"):pack(65536, "/etc/passwd"))
     .. frame(10, 6, ("<I4zz"):pack(1, "t", "/t")),
+  largest = hello .. frame(3, 4, ("x"):rep(65536)) .. frame(11, 0, ("p"):rep(64)),
 }
-for name, bytes in pairs(seeds) do
-  for prefix, lead in pairs { frame = "", port = "\7" } do
-    local file = assert(io.open(("%s/%s-%s"):format(dir, prefix, name), "wb"))
-    file:write(lead, bytes)
-    file:close()
+
+for target, lead in pairs { guest_frame = "", guest_port = "\7" } do
+  lfs.mkdir(dir .. "/" .. target)
+  for name, bytes in pairs(seeds) do
+    local file <close> = assert(io.open(("%s/%s/%s"):format(dir, target, name), "wb"))
+    assert(file:write(lead, bytes))
   end
 end
