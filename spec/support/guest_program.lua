@@ -30,11 +30,7 @@ function M.environment(qemu)
   return env
 end
 
-local function absolute(path)
-  return path:sub(1, 1) == "/" and path or lfs.currentdir() .. "/" .. path
-end
-
-M.kavach = absolute(program.kavach)
+M.kavach = program.absolute
 
 --- Runs a shell line in which $K is kavach. Returns its exit code, stdout and stderr.
 function M.shell(line, qemu)

@@ -1,9 +1,13 @@
 --- Runs the program of this build, or another, as a user would.
 
+local lfs = require "lfs"
+
 local M = {}
 
 M.build = os.getenv "KAVACH_BUILD" or "build"
 M.kavach = M.build .. "/kavach"
+--- The same, from any directory.
+M.absolute = M.kavach:sub(1, 1) == "/" and M.kavach or lfs.currentdir() .. "/" .. M.kavach
 
 local function quoted(word)
   return "'" .. word:gsub("'", "'\\''") .. "'"

@@ -2,6 +2,7 @@
 --- wrong can be had at will. None of them is a virtual machine.
 
 local core = require "kavach.core"
+local build = require "support.program"
 
 local M = {}
 
@@ -42,15 +43,15 @@ function M.shell(text)
   return program("#!/bin/sh\n" .. text .. "\n")
 end
 
---- A Lua script, in which `core` is kavach.core and `port` is the connection to the host.
+--- A Lua script, in which `core` is kavach.core and `port` is the connection to the host. It runs
+--- in the program of this build, which also works where stock Lua cannot load a module with
+--- sanitizers.
 function M.lua(text)
-  local cpath = core.library_dir():match "^(.*)/[^/]*$" .. "/?.so"
   return program(([[
-#!/usr/bin/lua5.4
-package.cpath = %q
+#!%s
 local core = require "kavach.core"
 local port = assert(core.connect "agent.sock")
-]]):format(cpath) .. text)
+]]):format(build.absolute) .. text)
 end
 
 --- Serves as a guest would, with the real agent, but on this machine. It ends when the agent does.
