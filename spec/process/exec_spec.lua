@@ -299,7 +299,7 @@ describe("many commands", function()
     for _ = 1, 5 do exec { "true" } end
     sh "setsid true & setsid sh -c 'sleep 0.01' & :"
     assert.is_true(host.eventually(function()
-      return #host.children(host.supervisor()) == 0
+      return #host.dead_children(host.supervisor()) == 0
     end))
   end)
 end)

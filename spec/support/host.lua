@@ -64,11 +64,12 @@ function M.pid()
   return tonumber(slurp("/proc/self/stat"):match "^%d+")
 end
 
---- The numbers of a process's children, dead ones included.
-function M.children(pid)
+--- The numbers of a process's children that are dead and that it has not taken notice of.
+function M.dead_children(pid)
   local list = {}
   for child in (slurp(("/proc/%d/task/%d/children"):format(pid, pid)) or ""):gmatch "%d+" do
-    list[#list + 1] = tonumber(child)
+    local state = (slurp("/proc/" .. child .. "/stat") or ""):match "%) (%a)"
+    if state == "Z" then list[#list + 1] = tonumber(child) end
   end
   return list
 end
