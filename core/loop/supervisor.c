@@ -211,7 +211,7 @@ static void end(supervisor *s) {
     if (reaped < 0) break; /* ECHILD */
   }
   for (size_t i = 0; i < s->directory_count; i++) kv_tree_remove(s->directories[i]);
-  _exit(0);
+  exit(0);
 }
 
 /* ---- requests ---- */
