@@ -46,6 +46,7 @@ describe("the README", function()
     assert.same({ sh = true, lua = true }, languages)
   end)
 
+  -- #stock: some start stock Lua, which cannot load a module that was built with sanitizers.
   for _, block in ipairs(all) do
     it(("has an example in line %d that works #vm #stock"):format(block.line), function()
       local code, out, errors = run(block)

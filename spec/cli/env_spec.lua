@@ -2,6 +2,7 @@ local guest = require "support.guest_program"
 local json = require "kavach.json"
 local program = require "support.program"
 
+-- #stock: loads the module into stock Lua, which is not possible if it was built with sanitizers.
 describe("kavach env", function()
   it("prints what another Lua needs to find kavach #stock", function()
     local code, out, errors = program.shell(([[

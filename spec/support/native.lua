@@ -39,8 +39,11 @@ function M.open(options)
     return exit, exit and running.stdout:collected() or why, (running.stderr:collected())
   end
 
+  --- Closes the connection, by which the agent ends.
   function self.close()
     self.agent:lose(require "kavach.err".new("io", "the spec is over"))
+    self.ended:wait(10000)
+    assert(self.ended:is_set(), "the agent does not end")
     self.child:forget()
   end
   return self
