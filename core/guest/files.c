@@ -86,24 +86,35 @@ void kv_put_settle(struct kv_agent *agent, struct kv_channel *channel) {
   kv_channel_drop(agent, channel);
 }
 
+/* Opens a file to be read, and nothing else: its descriptor, or a negative errno. */
+static int open_regular(const char *path, uint32_t *mode) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (fd < 0) return -errno;
+  struct stat status;
+  int failed = fstat(fd, &status) != 0 ? errno : 0;
+  if (failed == 0 && S_ISREG(status.st_mode)) {
+    *mode = status.st_mode & 07777;
+    return fd;
+  }
+  close(fd);
+  if (failed != 0) return -failed;
+  return S_ISDIR(status.st_mode) ? -EISDIR : -EINVAL;
+}
+
 void kv_get_start(struct kv_agent *agent, uint32_t id, const struct kv_get_request *request) {
   struct kv_channel *channel = kv_channel_take(agent, id, KV_CHANNEL_GET);
   if (channel == NULL) {
     kv_send_failed(agent, id, EAGAIN, "too many requests at once");
     return;
   }
-  struct stat status;
-  int fd = open(request->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  int failed = fd < 0 || fstat(fd, &status) != 0 ? errno : 0;
-  if (failed == 0 && !S_ISREG(status.st_mode)) failed = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
+  int fd = open_regular(request->path, &channel->mode);
   channel->path = strdup(request->path);
-  if (failed == 0 && channel->path != NULL) {
-    channel->mode = status.st_mode & 07777;
+  if (fd >= 0 && channel->path != NULL) {
     kv_outflow_open(&channel->out[0], fd, KV_SOURCE_FILE, KV_WIRE_STDOUT, request->credit);
     return;
   }
   if (fd >= 0) close(fd);
-  kv_send_failed(agent, id, failed == 0 ? ENOMEM : failed, request->path);
+  kv_send_failed(agent, id, fd < 0 ? -fd : ENOMEM, request->path);
   kv_channel_drop(agent, channel);
 }
 

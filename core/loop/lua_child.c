@@ -72,9 +72,10 @@ static const char *const *strings(lua_State *L, int index, size_t *count) {
   const char **list = lua_newuserdatauv(L, (*count + 1) * sizeof *list, 0);
   for (size_t i = 0; i < *count; i++) {
     lua_rawgeti(L, index, (lua_Integer)i + 1);
+    if (lua_type(L, -1) != LUA_TSTRING)
+      luaL_error(L, "argument and environment lists hold strings only");
     size_t length = 0;
-    list[i] = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
-    if (!list[i]) luaL_error(L, "argument and environment lists hold strings only");
+    list[i] = lua_tolstring(L, -1, &length);
     if (strlen(list[i]) != length)
       luaL_error(L, "an argument or environment entry has a NUL in it");
     lua_pop(L, 1); /* the list keeps it alive */

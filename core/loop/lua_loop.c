@@ -223,10 +223,7 @@ static kv_timer *take_spare(kv_loop *loop) {
 
 static kv_timer *new_box(lua_State *L) {
   kv_timer *box = calloc(1, sizeof *box);
-  if (!box) {
-    luaL_error(L, "out of memory");
-    return NULL; /* never */
-  }
+  if (!box) return NULL;
   box->loop = kv_lua_loop(L);
   box->uv.handle.data = box;
   return box;
@@ -258,6 +255,7 @@ static int loop_timer(lua_State *L) {
   kv_timer *box = take_spare(loop);
   if (!box) {
     box = new_box(L);
+    if (!box) return luaL_error(L, "out of memory");
     uv_timer_init(loop->uv, &box->uv.timer);
   }
   wait_for(L, t, box);
@@ -272,6 +270,7 @@ static int loop_signal(lua_State *L) {
   lua_Integer number = luaL_checkinteger(L, 1);
   kv_lua_timer *t = push_timer(L, SIGNAL, deliver_signal);
   kv_timer *box = new_box(L);
+  if (!box) return luaL_error(L, "out of memory");
   uv_signal_init(box->loop->uv, &box->uv.signal);
   wait_for(L, t, box);
   int status = uv_signal_start(&box->uv.signal, on_signal, (int)number);

@@ -95,26 +95,31 @@ static void start(supervisor *s, const kv_sup_request *head, const kv_sup_comman
     reply(s, (kv_sup_reply){.type = KV_SUP_STARTED, .id = head->id, .code = pid});
 }
 
+/* The string at *at, which then moves behind it. NULL if there is none before the end. */
+static char *next_string(char **at, const char *end) {
+  char *string = *at;
+  if (string >= end) return NULL;
+  *at += strlen(string) + 1;
+  return string;
+}
+
+static bool take_list(char **list, size_t count, char **at, const char *end) {
+  for (size_t i = 0; i < count; i++)
+    if (!(list[i] = next_string(at, end))) return false;
+  list[count] = NULL;
+  return true;
+}
+
 /* Points the strings of a SPAWN body into *c. False if there are not as many as the head says. */
 static bool parse_command(const request *r, kv_sup_command *c, char **pointers) {
   const uint32_t argc = r->head.argc, envc = r->head.envc;
-  size_t wanted = 2 + (size_t)argc + envc, found = 0;
-  char *p = r->body, *end = r->body + r->head.body_size;
-  char *leading[2];
-  for (; p < end && found < wanted; p += strlen(p) + 1, found++) {
-    if (found < 2)
-      leading[found] = p;
-    else
-      pointers[found - 2 + (found - 2 >= argc)] = p; /* a NULL stands between the two lists */
-  }
-  if (found < wanted || argc == 0) return false;
-  pointers[argc] = NULL;
-  pointers[argc + 1 + envc] = NULL;
-  c->cwd = leading[0];
-  c->path = leading[1];
+  char *at = r->body, *end = r->body + r->head.body_size;
+  c->cwd = next_string(&at, end);
+  c->path = next_string(&at, end);
   c->argv = pointers;
   c->envp = pointers + argc + 1;
-  return true;
+  return c->path && argc > 0 && take_list(pointers, argc, &at, end) &&
+         take_list(pointers + argc + 1, envc, &at, end);
 }
 
 static void spawn(supervisor *s, const request *r) {
