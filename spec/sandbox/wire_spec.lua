@@ -1,17 +1,13 @@
+local noise = require "support.noise"
 local wire = require "kavach.sandbox.wire"
-
--- The seed stands in the failure's message, so that what failed can be run again.
-local seed = tonumber(os.getenv "KAVACH_SEED") or os.time()
 
 -- The layouts, written out by hand from core/guest/wire.h.
 local function u16(n) return string.char(n & 255, n >> 8 & 255) end
 local function u32(n) return u16(n & 0xffff) .. u16(n >> 16 & 0xffff) end
 
-local function random_bytes(count)
-  local bytes = {}
-  for i = 1, count do bytes[i] = string.char(math.random(0, 255)) end
-  return table.concat(bytes)
-end
+local KINDS = {}
+for kind in pairs(wire.FROM_AGENT) do KINDS[#KINDS + 1] = kind end
+table.sort(KINDS) -- or a seed would not give the same again
 
 local OUTPUT <const> = { [wire.STDOUT] = true, [wire.STDERR] = true }
 
@@ -30,12 +26,12 @@ local function take_frames(decoder, frames)
   end
 end
 
--- Feeds the bytes in pieces, as a reader does: at most as many as are wanted, if it asks; gives all
--- frames, and the error if there was one.
-local function decode_in_pieces(bytes, most, types, asks)
-  local decoder, frames, at = wire.decoder(types), {}, 1
+-- Feeds the bytes in pieces of random size, or of `least` at least, as a reader does: at most as many
+-- as are wanted, if it asks. Gives all frames, and the error if there was one.
+local function decode_in_pieces(bytes, most, least, asks)
+  local decoder, frames, at = wire.decoder(), {}, 1
   while at <= #bytes do
-    local size = math.random(1, most)
+    local size = math.random(least or 1, most)
     if asks then size = decoder:wanted(size) end
     decoder:feed(bytes:sub(at, at + size - 1))
     at = at + size
@@ -73,21 +69,21 @@ describe("The wire", function()
 
   describe("decodes", function()
     it("any frames from any cut of their bytes", function()
-      math.randomseed(seed)
+      noise.begin()
       local kinds = { wire.STDOUT, wire.STDERR, wire.PONG, wire.FAILED }
       for _ = 1, 50 do
         local sent, bytes = {}, {}
         for i = 1, math.random(1, 12) do
           local kind = kinds[math.random(#kinds)]
           local most = kind == wire.PONG and 64 or 5000
-          local payload = random_bytes(math.random(kind == wire.FAILED and 5 or 1, most))
+          local payload = noise.bytes(math.random(kind == wire.FAILED and 5 or 1, most))
           sent[i] = { kind, math.random(0, 0xffffffff), payload }
           bytes[i] = wire.frame(kind, sent[i][2], payload)
         end
         for _, asks in ipairs { false, true } do
           local got, why = decode_in_pieces(table.concat(bytes), math.random(1, 4000), nil, asks)
-          assert.is_nil(why, "seed " .. seed)
-          assert.same(sent, got, "seed " .. seed)
+          assert.is_nil(why, noise.said)
+          assert.same(sent, got, noise.said)
         end
       end
     end)
@@ -166,14 +162,40 @@ describe("The wire", function()
       assert.equal(0, decoder.size)
     end)
 
+    it("or takes what is nearly right, the same however it is cut", function()
+      noise.begin()
+      local taken, refused = 0, 0
+      for _ = 1, 1000 do
+        local bytes = {}
+        for i = 1, math.random(1, 8) do
+          local kind = noise.pick(KINDS)
+          local limits = wire.FROM_AGENT[kind]
+          local size = math.random(limits[1], math.min(limits[2], limits[1] + 200))
+          bytes[i] = wire.frame(kind, math.random(0, 0xffffffff), noise.bytes(size))
+        end
+        bytes = noise.mutate(table.concat(bytes))
+        local whole, why = decode_in_pieces(bytes, #bytes, #bytes)
+        local cut, again = decode_in_pieces(bytes, 40)
+        assert.same(whole, cut, noise.said)
+        assert.equal(why, again, noise.said)
+        for _, frame in ipairs(whole) do
+          local limits = wire.FROM_AGENT[frame[1]]
+          assert.is_true(#frame[3] >= limits[1] and #frame[3] <= limits[2], noise.said)
+        end
+        taken, refused = taken + #whole, refused + (why and 1 or 0)
+      end
+      -- Both happen, or it would prove nothing.
+      assert.is_true(taken > 1000 and refused > 100 and refused < 900, noise.said)
+    end)
+
     it("random bytes, without a Lua error", function()
-      math.randomseed(seed)
+      noise.begin()
       local refused = 0
       for _ = 1, 2000 do
-        local _, why = decode_in_pieces(random_bytes(math.random(12, 200)), 64)
+        local _, why = decode_in_pieces(noise.bytes(math.random(12, 200)), 64)
         refused = refused + (why and 1 or 0)
       end
-      assert.is_true(refused > 1900, "seed " .. seed)
+      assert.is_true(refused > 1900, noise.said)
     end)
   end)
 
@@ -216,9 +238,9 @@ describe("The wire", function()
     end)
 
     it("of random bytes without a Lua error", function()
-      math.randomseed(seed)
+      noise.begin()
       for _ = 1, 2000 do
-        local bytes = random_bytes(math.random(0, 40))
+        local bytes = noise.bytes(math.random(0, 40))
         for _, parse in ipairs { "welcome", "started", "credit", "exit", "failed", "done" } do
           assert.has_no.errors(function() wire["parse_" .. parse](bytes) end)
         end
