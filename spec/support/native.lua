@@ -10,15 +10,24 @@ local M = {}
 
 M.program = core.library_dir() .. "/agent"
 
+--- Starts one that serves this end of a socket, which it closes here.
+---@return userdata child
+---@return kavach.Event ended what core.spawn tells of its end
+function M.spawn(socket)
+  local ended = task.event()
+  local child = assert(core.spawn({
+    argv = { M.program, "--socket", "0" }, stdin = socket, stdout = "null", stderr = "inherit",
+    env = { "PATH=/usr/bin:/bin" },
+  }, function(...) ended:set(...) end))
+  socket:close()
+  return child, ended
+end
+
 ---@return table native with fields agent, and methods start, run, close
 function M.open(options)
   local near, far = pair.connect()
-  local self = { ended = task.event() }
-  self.child = assert(core.spawn({
-    argv = { M.program, "--socket", "0" }, stdin = far.raw, stdout = "null", stderr = "inherit",
-    env = { "PATH=/usr/bin:/bin" },
-  }, function(...) self.ended:set(...) end))
-  far:close()
+  local self = {}
+  self.child, self.ended = M.spawn(far.raw)
   self.agent = agent.new(options)
   self.agent:attach(near)
 
