@@ -26,8 +26,8 @@ local function take_frames(decoder, frames)
   end
 end
 
--- Feeds the bytes in pieces of random size, or of `least` at least, as a reader does: at most as many
--- as are wanted, if it asks. Gives all frames, and the error if there was one.
+-- Feeds the bytes in pieces of random size, or of `least` at least, as a reader does: at most as
+-- many as are wanted, if it asks. Gives all frames, and the error if there was one.
 local function decode_in_pieces(bytes, most, least, asks)
   local decoder, frames, at = wire.decoder(), {}, 1
   while at <= #bytes do
