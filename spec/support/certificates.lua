@@ -38,12 +38,11 @@ function M.oid(text)
 end
 local oid = M.oid
 
+function M.rdn(id, text) return der(0x31, sequence(oid(id), der(0x0c, text))) end
+
+--- A name as AMD's are, but shorter.
 function M.name(cn)
-  local rdns = {}
-  for i, part in ipairs { { "2.5.4.11", "Engineering" }, { "2.5.4.6", "US" }, { "2.5.4.3", cn } } do
-    rdns[i] = der(0x31, sequence(oid(part[1]), der(0x0c, part[2])))
-  end
-  return sequence(table.concat(rdns))
+  return sequence(M.rdn("2.5.4.11", "Engineering"), M.rdn("2.5.4.6", "US"), M.rdn("2.5.4.3", cn))
 end
 
 function M.time(seconds) return der(0x18, os.date("!%Y%m%d%H%M%SZ", seconds)) end

@@ -1,0 +1,23 @@
+/*
+ * Files, for the parts of this room that face Lua. What is large is read in pieces and never held.
+ */
+#ifndef KV_SNP_LUA_FILE_H
+#define KV_SNP_LUA_FILE_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "snp/hash.h"
+
+/* All of it, in memory to be freed; empty files give a pointer, too. NULL and *error (`io`) if it
+ * cannot be read or has more than `most` bytes. */
+uint8_t *kv_file_read(const char *path, size_t most, size_t *size, kv_error *error);
+
+/* The SHA-256 of it. When *stop becomes true it fails, with an empty message: somebody else knows
+ * why. */
+int kv_file_sha256(const char *path, atomic_bool *stop, uint8_t digest[KV_SHA256_SIZE],
+                   kv_error *error);
+
+#endif

@@ -1,0 +1,92 @@
+--- Certificates that were fetched, kept in files: $XDG_CACHE_HOME/kavach/certs, or
+--- ~/.cache/kavach/certs.
+---
+---   objects/SHA256     the bytes, named after what they are: damage is seen, and read as absence
+---   index/NAME         the SHA256 that NAME stands for
+---
+--- Directories are 0700, files 0600, and each appears whole or not at all.
+
+local err = require "kavach.err"
+local snp = require "kavach.snp"
+
+local M = {}
+
+local OBJECT_MAX <const> = 1024 * 1024
+
+---@class kavach.CertificateCache
+---@field dir string
+local Cache = { __name = "kavach.CertificateCache" }
+Cache.__index = Cache
+
+--- Where the cache is unless told otherwise; nil and a message if the environment does not say.
+---@return string?
+---@return string? message
+function M.default_dir()
+  local base = os.getenv "XDG_CACHE_HOME"
+  if not base or base:sub(1, 1) ~= "/" then -- the specification: relative ones are to be ignored
+    local home = os.getenv "HOME"
+    if not home or home:sub(1, 1) ~= "/" then
+      return nil, "neither XDG_CACHE_HOME nor HOME says where certificates may be kept"
+    end
+    base = home .. "/.cache"
+  end
+  return base .. "/kavach/certs"
+end
+
+--- The cache in a directory, which is made when something is put there.
+---@param dir string
+---@return kavach.CertificateCache
+function M.open(dir)
+  return setmetatable({ dir = dir }, Cache)
+end
+
+local function read(path, most)
+  local f = io.open(path, "rb")
+  if not f then return nil end
+  local bytes = f:read(most + 1)
+  f:close()
+  return bytes and #bytes <= most and bytes or nil
+end
+
+local function check_name(name)
+  assert(#name <= 250 and name:find "^[%w._-]+$" and name:sub(1, 1) ~= ".", name)
+  return name
+end
+
+--- The bytes of that name and the path of their file; nil if there are none, or not as they were
+--- put there.
+---@param name string
+---@return string? bytes
+---@return string? path
+function Cache:get(name)
+  local digest = read(self.dir .. "/index/" .. check_name(name), 128)
+  digest = digest and digest:match "^(%x+)\n$"
+  if not digest or #digest ~= 64 then return nil end
+  local path = self.dir .. "/objects/" .. digest
+  local bytes = read(path, OBJECT_MAX)
+  if not bytes or snp.hex(snp.sha256(bytes)) ~= digest then return nil end
+  return bytes, path
+end
+
+--- Keeps bytes under a name. Returns the path of their file.
+---@param name string
+---@param bytes string
+---@return string? path
+---@return kavach.Error?
+function Cache:put(name, bytes)
+  check_name(name)
+  local digest = snp.hex(snp.sha256(bytes))
+  local path = self.dir .. "/objects/" .. digest
+  local function step(ok, message, kind)
+    if not ok then return nil, err.new(kind, message, { op = "certs.fetch" }) end
+    return true
+  end
+  local ok, why = step(snp.private_directory(self.dir .. "/objects"))
+  if ok then ok, why = step(snp.private_directory(self.dir .. "/index")) end
+  if ok then ok, why = step(snp.private_file(path, bytes)) end
+  if ok then ok, why = step(snp.private_file(self.dir .. "/index/" .. name, digest .. "\n")) end
+  if not ok then return nil, why end
+  return path
+end
+
+return M
