@@ -68,7 +68,7 @@ static void count_given(kv_case *c, tally *t, kv_error *error) {
 }
 
 static void skip_from(kv_case *c, kv_check_id from, bool optional, const char *why) {
-  for (int i = from; i <= KV_CHECK_CRL_VEK; i++)
+  for (int i = (int)from; i <= KV_CHECK_CRL_VEK; i++)
     kv_check_skip(check_of(c, (kv_check_id)i), optional, "%s", why);
 }
 
