@@ -17,6 +17,13 @@ local M = {
 local PARTS <const> = {
   process = function() return require "kavach.process" end,
   sandbox = function() return require("kavach.sandbox").new end,
+  guest_policy = function() return require "kavach.guest_policy" end,
+  report = function() return require "kavach.report" end,
+  measure = function() return require "kavach.measure" end,
+  attest = function() return require "kavach.attest" end,
+  policy = function() return require "kavach.attest.policy" end,
+  SEV_SNP_POLICY = function() return require("kavach.snp").SEV_SNP_POLICY end,
+  CBIT_POS = function() return require("kavach.snp").CBIT_POS end,
   attach = function() return require("kavach.attach").attach end,
   doctor = function() return require("kavach.doctor").doctor end,
 }
