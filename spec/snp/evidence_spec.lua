@@ -265,7 +265,8 @@ describe("evidence that is none", function()
       ["a certificate that is too big"] = { bytes.certificate("SEV-VCEK", 70000),
         "at most 65536 are taken" },
       ["too many"] = { vcek:rep(33), "more than 32 certificates" },
-      ["a length that could be shorter"] = { "\x30\x83\0" .. vcek:sub(3), "cut short, at offset 0" },
+      ["a length that could be shorter"] = { "\x30\x83\0" .. vcek:sub(3),
+        "cut short, at offset 0" },
       ["an indefinite length"] = { "\x30\x80" .. vcek, "no report, certificate table" },
     } do
       assert.matches(case[2], refused(case[1]), 1, true, name)

@@ -2,7 +2,7 @@ local certificates = require "support.certificates"
 local snp = require "kavach.snp"
 
 local NOW <const> = 1800000000
-local der, sequence, extension = certificates.der, certificates.sequence, certificates.extension
+local sequence, extension = certificates.sequence, certificates.extension
 
 local have = certificates.setup()
 local spki, good, root = {}, {}, nil
@@ -83,15 +83,21 @@ describe("a verifier", function()
     local result = verify()
     assert.same({ true, "Milan", "vcek", "given", 2 }, { result.genuine, result.product,
       result.signed_by, result.root, result.report_version })
-    result = assert(snp.verifier { now = NOW }:verify { report = good.report, certificates = chain() })
+    result = assert(snp.verifier { now = NOW }:verify {
+      report = good.report, certificates = chain(),
+    })
     fails(result, "ark.trusted")
     assert.is_nil(result.root)
   end)
 
   it("lists every check each time, in one order, with a reason for what was not checked", function()
     local ids
-    for _, result in ipairs { verify(), verify { vcek = false }, verify { ask = "x" },
-      verify { vcek = false, ask = false, ark = false }, verify({}, { report = ("\9"):rep(1184) }) } do
+    local results = {
+      verify(), verify { vcek = false }, verify { ask = "x" },
+      verify { vcek = false, ask = false, ark = false },
+      verify({}, { report = ("\9"):rep(1184) }),
+    }
+    for _, result in ipairs(results) do
       local these = {}
       for i, c in ipairs(result.checks) do
         these[i] = c.id
@@ -413,7 +419,9 @@ describe("a verifier", function()
   end)
 
   it("tells a masked key, a report that nobody signed, and one that the host asked for", function()
-    local function report(changes) return verify({}, { report = certificates.report("vek", changes) }) end
+    local function report(changes)
+      return verify({}, { report = certificates.report("vek", changes) })
+    end
     assert.matches("MASK_CHIP_KEY", fails(report { [0x048] = "\2" }, "signature.present").reason)
     assert.matches("no key", fails(report { [0x048] = "\x1c" }, "signature.present").reason)
     fails(report { [0x048] = "\8" }, "report.key_info", "bind.signing_key")
@@ -434,7 +442,8 @@ describe("a verifier", function()
     local function cpuid(family, model) return verify({}, { report = certificates.report("vek",
       { [0] = "\3", [0x188] = string.char(family, model) }) }) end
     assert.is_true(cpuid(0x19, 0x01).genuine)
-    for _, wrong in ipairs { { 0x19, 0x11 }, { 0x19, 0xa0 }, { 0x1a, 0x02 }, { 0x1a, 0x50 }, { 0, 0 } } do
+    local others = { { 0x19, 0x11 }, { 0x19, 0xa0 }, { 0x1a, 0x02 }, { 0x1a, 0x50 }, { 0, 0 } }
+    for _, wrong in ipairs(others) do
       fails(cpuid(table.unpack(wrong)), "bind.cpuid")
     end
   end)
@@ -481,13 +490,13 @@ describe("a verifier", function()
   end)
 
   it("works through a list on another thread's terms: once, in order", function()
-    local list = {}
+    local v, list = verifier(), {}
     for i = 1, 40 do
       list[i] = { report = i % 3 == 0 and "short" or good.report,
         certificates = chain(i % 2 == 0 and { ask = false } or nil) }
     end
-    local job = verifier():work(list)
-    list = nil
+    local job = v:work(list)
+    v, list = nil, nil -- luacheck: ignore 311 (the job keeps what it needs)
     collectgarbage()
     assert.is_nil(job:results())
     job:run()

@@ -52,7 +52,8 @@ local function has_stage(result, expected)
   end
   local stage = expected.stage or ""
   if first and stage ~= "" then
-    assert.is_not_nil(stage:find(first.stage, 1, true), ("fails at %s, not at %s"):format(first.id, stage))
+    assert.is_not_nil(stage:find(first.stage, 1, true),
+      ("fails at %s, not at %s"):format(first.id, stage))
   end
   if stage ~= "" and stage ~= "policy" then assert.is_not_nil(first, "nothing fails") end
 end

@@ -16,7 +16,7 @@ local PARTS_MAX <const> = 32
 local ENOENT <const>, EISDIR <const> = 2, 21
 
 ---@class kavach.Evidence
----@field kind string what it was taken for: "report", "extended report", "Azure HCL report", "JSON bundle", "folder" …
+---@field kind string what it was taken for: "report", "extended report", "JSON bundle", "folder" …
 ---@field encoding "none"|"hex"|"base64"
 ---@field source string? where it came from, for people
 ---@field report string? 1184 bytes

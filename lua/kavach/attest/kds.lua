@@ -36,7 +36,8 @@ local function name_of(self, ...)
   return table.concat(parts, "-")
 end
 
---- What the cache has of `item`: { name=, url=, what=, check= }; nil and, if it cannot be used, why.
+--- What the cache has of `item`: { name=, url=, what=, check= }; nil and, if there is
+--- something that cannot be used, why.
 --- `check(bytes)` gives nil or what is wrong.
 local function cached(self, item)
   local bytes, path = self.cache:get(item.name)

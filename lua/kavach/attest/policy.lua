@@ -9,6 +9,13 @@ local requirements = require "kavach.attest.requirements"
 
 local M = {}
 
+---@class kavach.StrictFields
+---@field expected_measurement string? 48 bytes, or 96 hex digits
+---@field max_vmpl integer? 0 unless given
+---@field min_guest_svn integer? 0 unless given
+---@field required_policy_flags integer?
+---@field min_abi string? such as "1.55"
+
 ---@class kavach.Policy
 ---@field name string it is in every decision
 ---@field requires table see kavach.attest.requirements
@@ -102,7 +109,7 @@ local STRICT <const> = {
 --- What `baseline` requires, and: no platform bits without a known meaning; the measurement, if one
 --- is expected; the guest's SVN; bits of the guest policy that must be set; an ABI version that the
 --- guest policy must ask for at least. SMT is left alone.
----@param fields { expected_measurement: string?, max_vmpl: integer?, min_guest_svn: integer?, required_policy_flags: integer?, min_abi: string? }?
+---@param fields kavach.StrictFields?
 ---@return kavach.Policy
 function M.strict(fields)
   fields = check.table(STRICT, fields, "policy.strict")
@@ -127,7 +134,7 @@ local SEED <const> = {
 --- The first kavach's strict policy as it was, for comparison: four comparisons of fields, and no
 --- look at who signed them. It takes the ABI version as bits of a mask, so that 3.0 refuses every
 --- processor there is, and debug passes as long as the required bits are set.
----@param fields { expected_measurement: string?, max_vmpl: integer?, min_guest_svn: integer?, required_policy_flags: integer? }?
+---@param fields kavach.StrictFields? without `min_abi`
 ---@return kavach.Policy
 function M.seed_strict(fields)
   fields = check.table(SEED, fields, "policy.seed_strict")
@@ -158,9 +165,10 @@ function M.named(name)
   local make = BUILT_IN[name] or BUILT_IN[name:gsub("_", "-")]
   if make then return make() end
   local nearest = check.nearest(name, M.names())
-  return err.fail("invalid_argument", ("there is no policy '%s'%s: the built-in ones are %s"):format(
-    name, nearest and (" (did you mean '%s'?)"):format(nearest) or "",
-    table.concat(M.names(), ", ")))
+  return err.fail("invalid_argument",
+    ("there is no policy '%s'%s: the built-in ones are %s"):format(name,
+      nearest and (" (did you mean '%s'?)"):format(nearest) or "",
+      table.concat(M.names(), ", ")))
 end
 
 --- The policy that is meant: nil is `baseline`, text is a name. Anything else raises.
@@ -171,7 +179,8 @@ function M.of(given, what)
   if given == nil then return M.baseline() end
   if getmetatable(given) == Policy then return given end
   if type(given) ~= "string" then
-    error(("%s: policy must be one of kavach.policy or a name, got a %s"):format(what, type(given)), 3)
+    error(("%s: policy must be one of kavach.policy or a name, got a %s"):format(what,
+      type(given)), 3)
   end
   local policy, why = M.named(given)
   if not policy then error(("%s: %s"):format(what, why.message), 3) end

@@ -1,5 +1,6 @@
 --- What a policy may require of evidence: the names, and what their values may be. A requirement
---- that is not there is not made; `genuine` and `simulated` are there unless the policy says otherwise.
+--- that is not there is not made; `genuine` and `simulated` are there unless the policy says
+--- otherwise.
 
 local check = require "kavach.check"
 local snp = require "kavach.snp"
@@ -11,8 +12,8 @@ local CSP_ID_MAX <const> = 128
 
 -- ---- bytes: as they are, or in hex -------------------------------------------------------------
 
---- The bytes of `value`, which has `size` of them or twice as many hex digits; else nil, and what it
---- must be.
+--- The bytes of `value`, which has `size` of them or twice as many hex digits; else nil, and what
+--- it must be.
 ---@param value any
 ---@param size integer
 ---@return string?
@@ -100,7 +101,9 @@ local FIELDS <const> = {
   chip_id = digest(64), masked_chip_id = FREEDOM,
   crl = { enum = { "required" } },
   vmpl = { fields = { max = { type = "integer", min = 0, max = 3, required = true } } },
-  guest_svn = { fields = { min = { type = "integer", min = 0, max = UINT32_MAX, required = true } } },
+  guest_svn = {
+    fields = { min = { type = "integer", min = 0, max = UINT32_MAX, required = true } },
+  },
   guest_policy = { fields = guest_policy_fields() },
   platform = { fields = platform_fields() },
   tcb = floors(), launch_tcb = floors(), provisional = FREEDOM,

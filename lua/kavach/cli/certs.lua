@@ -48,7 +48,7 @@ local function usage(message, ...)
   return EXIT_USAGE
 end
 
--- ---- what to ask for -----------------------------------------------------------------------------
+-- ---- what to ask for ----------------------------------------------------------------------------
 
 --- The request of a report in a file or folder.
 local function request_of_evidence(path, product)
@@ -70,7 +70,9 @@ end
 local function request_of_options(args, product)
   local request = { product = product, vlek = args.vlek_chain }
   if not product then return nil, "give evidence, or --product" end
-  if not args.chip_id ~= not args.tcb then return nil, "--chip-id and --tcb go together" end
+  if (args.chip_id == nil) ~= (args.tcb == nil) then
+    return nil, "--chip-id and --tcb go together"
+  end
   if not args.chip_id then return request end
   if args.vlek_chain then return nil, "--vlek-chain and --chip-id do not go together" end
   local chip_id, message = require("kavach.snp").unhex(args.chip_id)
@@ -101,11 +103,11 @@ local function read_options(args)
   return nil, product, server
 end
 
--- ---- what to show ----------------------------------------------------------------------------------
+-- ---- what to show -------------------------------------------------------------------------------
 
 local function on_wait(url, status, ms)
-  require("kavach.cli").complain(("certs: %s: the server answers %d; trying again in %.1f s"):format(
-    url, status, ms / 1000))
+  require("kavach.cli").complain(
+    ("certs: %s: the server answers %d; trying again in %.1f s"):format(url, status, ms / 1000))
 end
 
 local function write_files(dir, found)
@@ -155,7 +157,7 @@ local function show(args, request, found)
   return 0
 end
 
--- ---- the command -----------------------------------------------------------------------------------
+-- ---- the command --------------------------------------------------------------------------------
 
 local function run(args)
   local message, product, server = read_options(args)
@@ -170,8 +172,8 @@ local function run(args)
     if not request then return usage("%s", message) end
   end
   if request.vlek and not args.vlek_chain then
-    require("kavach.cli").complain("certs: a VLEK signed this report, which only its host can give; "
-      .. "fetching the VLEK's chain")
+    require("kavach.cli").complain("certs: a VLEK signed this report, which only its host can "
+      .. "give; fetching the VLEK's chain")
   end
   local found
   found, why = require("kavach.attest.kds").fetch {
