@@ -2,6 +2,7 @@
 #include <curl/curl.h>
 #include <lauxlib.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,8 @@ enum { TIMEOUT_DEFAULT_MS = 30000, SIZE_DEFAULT = 1 << 20, REDIRECTS_DEFAULT = 3
 typedef struct kv_fetch_job {
   kv_work work;
   kv_fetch fetch;
-  bool begun, done;
+  bool begun;
+  atomic_bool done;
   int status;
   kv_error error;
 } kv_fetch_job;
@@ -23,12 +25,13 @@ typedef struct kv_fetch_job {
 static void run_job(kv_work *work) {
   kv_fetch_job *job = (kv_fetch_job *)work;
   job->status = kv_fetch_run(&job->fetch, &job->error);
-  job->done = true;
+  atomic_store(&job->done, true);
 }
 
 static int free_job(lua_State *L) {
   kv_fetch_job *job = luaL_checkudata(L, 1, JOB);
-  if (job->begun && !job->done) return 0; /* the state closes while a thread is at it */
+  if (job->begun && !atomic_load(&job->done))
+    return 0; /* the state closes while a thread is at it */
   kv_fetch_free(&job->fetch);
   return 0;
 }
@@ -86,7 +89,7 @@ static int job_cancel(lua_State *L) {
  * kind and whether the answer was too large. */
 static int job_result(lua_State *L) {
   kv_fetch_job *job = luaL_checkudata(L, 1, JOB);
-  if (!job->done) return luaL_error(L, "this fetch is not done");
+  if (!atomic_load(&job->done)) return luaL_error(L, "this fetch is not done");
   if (job->status < 0) {
     lua_pushnil(L);
     lua_pushstring(L, job->error.message);

@@ -1,6 +1,7 @@
 /* The platform emulator for Lua: keys, certificates, revocation lists and signatures. */
 #include <lauxlib.h>
 #include <openssl/rand.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,7 @@ static kv_emulated_role to_role(lua_State *L, int index) {
 static const char *text_field(lua_State *L, const char *key, size_t *size) {
   int type = lua_getfield(L, 1, key);
   if (type != LUA_TSTRING && type != LUA_TNIL) luaL_error(L, "%s must be a string", key);
+  *size = 0;
   const char *text = type == LUA_TSTRING ? lua_tolstring(L, -1, size) : NULL;
   lua_pop(L, 1);
   return text;
@@ -98,6 +100,7 @@ typedef struct kv_key_job {
   kv_work work;
   kv_emulated_role role;
   bool begun;
+  atomic_bool done;
   int status;
   kv_emulated_bytes pem;
   kv_error error;
@@ -106,10 +109,12 @@ typedef struct kv_key_job {
 static void run_key_job(kv_work *work) {
   kv_key_job *job = (kv_key_job *)work;
   job->status = kv_emulate_key(job->role, &job->pem, &job->error);
+  atomic_store(&job->done, true);
 }
 
 static int free_key_job(lua_State *L) {
   kv_key_job *job = luaL_checkudata(L, 1, KEY_JOB);
+  if (job->begun && !atomic_load(&job->done)) return 0; /* closing while a thread is at it */
   if (job->pem.bytes) OPENSSL_cleanse(job->pem.bytes, job->pem.size);
   free(job->pem.bytes);
   job->pem = (kv_emulated_bytes){0};
@@ -144,8 +149,8 @@ static int key_job_result(lua_State *L) {
     job->begun = true;
     run_key_job(&job->work);
   }
+  if (!atomic_load(&job->done)) return luaL_error(L, "this key is not done");
   if (job->status < 0) return kv_lua_failure(L, &job->error);
-  if (!job->pem.bytes) return luaL_error(L, "this key is not done");
   lua_pushlstring(L, (const char *)job->pem.bytes, job->pem.size);
   return 1;
 }

@@ -91,7 +91,13 @@ static void read_hash(lua_State *L, kv_measure_job *job) {
  * ------------------------------------------------------------------------------------- */
 
 static int free_job(lua_State *L) {
-  kv_measure_job_free(lua_touserdata(L, 1));
+  kv_measure_job *job = lua_touserdata(L, 1);
+  if (job->begun &&
+      !atomic_load(&job->done)) { /* closing while threads are at it: leave it to them */
+    atomic_store(&job->stop, true);
+    return 0;
+  }
+  kv_measure_job_free(job);
   return 0;
 }
 
@@ -162,7 +168,7 @@ static void push_trace(lua_State *L, const kv_measure_job *job) {
  * pages where CPUs are measured; or nil, a message and a kind. */
 static int job_result(lua_State *L) {
   kv_measure_job *job = luaL_checkudata(L, 1, JOB);
-  if (job->begun && !job->done) return luaL_error(L, "this measurement still runs");
+  if (job->begun && !atomic_load(&job->done)) return luaL_error(L, "this measurement still runs");
   if (!job->begun) run_job(L, job);
   if (job->failed) return kv_lua_failure(L, &job->error);
   lua_createtable(L, 0, 4);

@@ -115,7 +115,7 @@ static void end_part(kv_measure_part *part, int status) {
   free(job->ovmf_bytes);
   free(job->svsm_bytes);
   job->ovmf_bytes = job->svsm_bytes = NULL;
-  job->done = true;
+  atomic_store(&job->done, true);
 }
 
 static void run_images(kv_work *work) {

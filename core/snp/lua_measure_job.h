@@ -35,8 +35,9 @@ typedef struct kv_measure_job {
   char *ovmf_path, *svsm_path, *kernel_path, *initrd_path, *append; /* owned; NULL: not given */
   uint8_t ovmf_hash[KV_LAUNCH_DIGEST_SIZE]; /* given, or computed while the initrd is read */
   bool wants_trace;
-  bool begun, done, failed; /* the caller's: begun; the last part's: done, failed */
-  kv_error error;           /* if failed; else there is a digest */
+  bool begun, failed; /* the caller's; the last part's */
+  atomic_bool done;   /* set by the last part, after everything else */
+  kv_error error;     /* if failed; else there is a digest */
   uint8_t digest[KV_LAUNCH_DIGEST_SIZE];
   size_t digest_size;
   uint8_t vmsa[2][KV_PAGE_SIZE]; /* the first CPU's and the others', where CPUs are measured */

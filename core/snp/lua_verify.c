@@ -72,6 +72,7 @@ static size_t read_certificates(lua_State *L, int table, kv_verify_certificate *
 
 typedef struct lua_verifier {
   kv_verifier *verifier;
+  atomic_uint busy; /* jobs that have begun and are not done */
   bool has_now;
   int64_t now;
   kv_product product;
@@ -101,8 +102,11 @@ static void read_now(lua_State *L, int table, bool *has_now, int64_t *now) {
   lua_pop(L, 1);
 }
 
+/* A state that closes finalises everything before it frees anything, and waits for threads last: a
+ * verifier or job that one is at is left to it. */
 static int free_verifier(lua_State *L) {
   lua_verifier *self = luaL_checkudata(L, 1, VERIFIER);
+  if (atomic_load(&self->busy) > 0) return 0;
   kv_verifier_free(self->verifier);
   self->verifier = NULL;
   return 0;
@@ -116,7 +120,7 @@ static int new_verifier(lua_State *L) {
   kv_error error;
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_verifier *self = lua_newuserdatauv(L, sizeof *self, 0);
-  *self = (lua_verifier){0};
+  memset(self, 0, sizeof *self);
   luaL_setmetatable(L, VERIFIER);
   options.root_count = read_slices(L, 1, "roots", roots, CERTIFICATES_MAX);
   options.certificate_count = read_slices(L, 1, "certificates", certificates, CERTIFICATES_MAX);
@@ -223,7 +227,7 @@ typedef struct answer {
  */
 typedef struct verify_job {
   kv_work work;
-  kv_verifier *verifier;
+  lua_verifier *verifier;
   size_t count;
   evidence *evidence;
   answer *answers;
@@ -235,13 +239,16 @@ static void run_job(kv_work *work) {
   verify_job *self = (verify_job *)work;
   for (size_t i = 0; i < self->count; i++) {
     answer *to = &self->answers[i];
-    to->status = kv_verify(self->verifier, &self->evidence[i].input, &to->result, &to->error);
+    to->status =
+        kv_verify(self->verifier->verifier, &self->evidence[i].input, &to->result, &to->error);
   }
+  atomic_fetch_sub(&self->verifier->busy, 1);
   atomic_store(&self->done, true);
 }
 
 static int free_job(lua_State *L) {
   verify_job *self = luaL_checkudata(L, 1, JOB);
+  if (self->begun && !atomic_load(&self->done)) return 0;
   free(self->evidence);
   free(self->answers);
   self->evidence = NULL;
@@ -274,7 +281,7 @@ static int new_job(lua_State *L) {
   verify_job *self = lua_newuserdatauv(L, sizeof *self, 2);
   memset(self, 0, sizeof *self);
   self->work.run = run_job;
-  self->verifier = verifier->verifier;
+  self->verifier = verifier;
   luaL_setmetatable(L, JOB);
   self->evidence = calloc(count + 1, sizeof *self->evidence);
   self->answers = calloc(count + 1, sizeof *self->answers);
@@ -297,6 +304,7 @@ static verify_job *begin(lua_State *L) {
   verify_job *self = luaL_checkudata(L, 1, JOB);
   if (self->begun) luaL_error(L, "this verification has begun already");
   self->begun = true;
+  atomic_fetch_add(&self->verifier->busy, 1);
   return self;
 }
 
