@@ -16,7 +16,7 @@ local argparse = require "argparse"
 local json = require "kavach.json"
 local support = require "support"
 
-local NAMES <const> = { "run_true", "exec", "startup", "processes", "stream", "memory" }
+local NAMES <const> = { "run_true", "exec", "startup", "processes", "stream", "memory", "measure" }
 local RUNS <const> = 10
 
 -- ---- from a line to a figure -------------------------------------------------------------------
