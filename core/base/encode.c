@@ -12,8 +12,7 @@ static int fail_character(kv_error *error, const char *what, char c, size_t at) 
   return kv_fail(error, "invalid_argument", "%s: byte 0x%02x at offset %zu", what, u, at);
 }
 
-/* ---- hexadecimal -------------------------------------------------------------------------------
- */
+/* ---- hexadecimal ---- */
 
 void kv_hex_encode(const uint8_t *bytes, size_t size, char *text) {
   static const char DIGITS[] = "0123456789abcdef";
@@ -49,8 +48,7 @@ int kv_hex_decode(const char *text, size_t size, kv_spaces spaces, uint8_t *byte
   return 0;
 }
 
-/* ---- base64 ------------------------------------------------------------------------------------
- */
+/* ---- base64 ---- */
 
 static const char ALPHABET[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
 

@@ -13,8 +13,7 @@
 
 enum { PSS_SALT = 48, PSS_TRAILER = 1, RSA_EXPONENT_SIZE = 3 };
 
-/* ---- the signature algorithm ------------------------------------------------------------------
- */
+/* ---- the signature algorithm ---- */
 
 /* The AlgorithmIdentifier of SHA-384, whose NULL may be left out (RFC 4055, 2.1). */
 static bool take_sha384(kv_slice *in) {
@@ -57,8 +56,7 @@ bool kv_is_pss_sha384(kv_slice algorithm) {
   return parameters.size == 0 || (take_number(&parameters, 3, PSS_TRAILER) && parameters.size == 0);
 }
 
-/* ---- names ------------------------------------------------------------------------------------
- */
+/* ---- names ---- */
 
 static bool is_printable(kv_slice text) {
   for (size_t i = 0; i < text.size; i++)
@@ -97,8 +95,7 @@ bool kv_name_parse(kv_slice name, kv_slice *cn) {
   return true;
 }
 
-/* ---- keys -------------------------------------------------------------------------------------
- */
+/* ---- keys ---- */
 
 /* RSAPublicKey (RFC 8017, A.1.1) with 4096 bits and exponent 65537. */
 static void read_rsa(kv_slice bits, kv_certificate *c) {
@@ -148,8 +145,7 @@ static bool take_key(kv_slice *tbs, kv_certificate *c) {
   return true;
 }
 
-/* ---- the whole --------------------------------------------------------------------------------
- */
+/* ---- the whole ---- */
 
 static bool take_version(kv_slice *tbs) {
   kv_slice field;

@@ -54,8 +54,7 @@ static void note(kv_certificate *c, const char *what, kv_slice oid) {
   snprintf(c->problem, sizeof c->problem, "%s: %s", what, kv_oid_text(oid, text, sizeof text));
 }
 
-/* ---- of authorities ---------------------------------------------------------------------------
- */
+/* ---- of authorities ---- */
 
 static bool read_basic_constraints(kv_slice in, kv_certificate *c) {
   kv_slice body, flag;
@@ -104,8 +103,7 @@ static bool read_standard(kv_slice oid, kv_slice value, kv_certificate *c) {
   return true;
 }
 
-/* ---- AMD's ------------------------------------------------------------------------------------
- */
+/* ---- AMD's ---- */
 
 /* Which of AMD's it is, or -1. */
 static int amd_id_of(kv_slice oid) {
@@ -160,8 +158,7 @@ static void read_amd(kv_amd_id id, kv_slice in, kv_certificate *c) {
   x->state = good ? KV_AMD_PRESENT : KV_AMD_MALFORMED;
 }
 
-/* ---- all --------------------------------------------------------------------------------------
- */
+/* ---- all ---- */
 
 /* Extension (RFC 5280, 4.1): critical is left out if it is false. */
 static bool take_extension(kv_slice *in, kv_slice *oid, bool *critical, kv_slice *value) {

@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- one --------------------------------------------------------------------------------------
- */
+/* ---- one ---- */
 
 static bool read_key(kv_credential *c, const kv_digests *digests, kv_p384 *curve) {
   const kv_certificate *certificate = &c->certificate;
@@ -51,8 +50,7 @@ void kv_credential_release(kv_credential *c) {
   free(c);
 }
 
-/* ---- many: sets of four, found by the first bytes of the id, the oldest of a set goes
- * -------------- */
+/* ---- many: sets of four, found by the first bytes of the id, the oldest of a set goes ---- */
 
 enum { WAYS = 4 };
 

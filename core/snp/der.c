@@ -73,8 +73,7 @@ bool kv_der_take_bits(kv_slice *in, kv_slice *content) {
   return true;
 }
 
-/* ---- times ------------------------------------------------------------------------------------
- */
+/* ---- times ---- */
 
 static bool digits(const uint8_t *at, size_t count, int *value) {
   *value = 0;

@@ -10,8 +10,7 @@
 #include "base/little.h"
 #include "snp/evidence_parts.h"
 
-/* ---- names, and what it holds -------------------------------------------------------------------
- */
+/* ---- names, and what it holds ---- */
 
 const char *kv_evidence_kind_name(kv_evidence_kind kind) {
   static const char *const NAMES[] = {"report",
@@ -73,8 +72,7 @@ void kv_evidence_free(kv_evidence *evidence) {
   *evidence = (kv_evidence){0};
 }
 
-/* ---- reports, and what they come in -------------------------------------------------------------
- */
+/* ---- reports, and what they come in ---- */
 
 static int take_report(kv_evidence *evidence, const uint8_t *bytes, kv_error *error) {
   kv_report report;
@@ -178,8 +176,7 @@ static int read_hcl(kv_evidence *evidence, const uint8_t *bytes, size_t size, kv
   return take_report(evidence, bytes + HCL_HEADER, error);
 }
 
-/* ---- what it is ---------------------------------------------------------------------------------
- */
+/* ---- what it is ---- */
 
 typedef int reader(kv_evidence *evidence, const uint8_t *bytes, size_t size, kv_error *error);
 
@@ -243,8 +240,7 @@ static int recognise_binary(kv_evidence *evidence, const uint8_t *bytes, size_t 
                  size, start);
 }
 
-/* ---- text ---------------------------------------------------------------------------------------
- */
+/* ---- text ---- */
 
 static bool is_space(uint8_t c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 

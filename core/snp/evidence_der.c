@@ -53,8 +53,7 @@ size_t kv_der_size(const uint8_t *bytes, size_t size) {
   return take(&all, TAG_SEQUENCE, NULL) ? size - all.left : 0;
 }
 
-/* ---- roles -------------------------------------------------------------------------------------
- */
+/* ---- roles ---- */
 
 static bool begins(const reader *text, const char *with) {
   size_t length = strlen(with);
@@ -117,8 +116,7 @@ kv_part_role kv_part_role_of(const uint8_t *der, size_t size) {
   return role;
 }
 
-/* ---- objects, one after the other --------------------------------------------------------------
- */
+/* ---- objects, one after the other ---- */
 
 /* The role of a certificate that a table's GUID or a PEM label speaks for. */
 static kv_part_role settle(kv_part_role told, kv_part_role found) {

@@ -66,8 +66,7 @@ bool kv_table_possible(const uint8_t *bytes, size_t size) {
   return first.offset >= 2 * ENTRY_SIZE && first.offset <= size && first.length <= size;
 }
 
-/* ---- the entries -------------------------------------------------------------------------------
- */
+/* ---- the entries ---- */
 
 static int read_entries(table *t, kv_error *error) {
   for (size_t at = 0;; at += ENTRY_SIZE) {
@@ -123,8 +122,7 @@ static int check_gaps(const table *t, kv_error *error) {
   return 0;
 }
 
-/* ---- what they point to ------------------------------------------------------------------------
- */
+/* ---- what they point to ---- */
 
 /* {u32 size, u32 CPUID Fn0000_0001_EAX}: go-sev-guest's ExtraPlatformInfo. */
 static int read_platform(kv_evidence *evidence, const uint8_t *bytes, size_t size,

@@ -116,8 +116,7 @@ static int certificate_role(lua_State *L) {
   return 1;
 }
 
-/* ---- bytes as text -----------------------------------------------------------------------------
- */
+/* ---- bytes as text ---- */
 
 static int to_text(lua_State *L, size_t length, void (*encode)(const uint8_t *, size_t, char *)) {
   size_t size;

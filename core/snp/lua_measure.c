@@ -8,8 +8,7 @@
 
 #define JOB "kavach.snp.measure"
 
-/* ---- reading the table of options, which is at 1 ------------------------------------------------
- */
+/* ---- reading the table of options, which is at 1 ---- */
 
 static const char *text_field(lua_State *L, const char *key, size_t *size) {
   const char *text = NULL;
@@ -87,8 +86,7 @@ static void read_hash(lua_State *L, kv_measure_job *job) {
   job->measure.ovmf_hash = job->ovmf_hash;
 }
 
-/* ---- the job
- * ------------------------------------------------------------------------------------- */
+/* ---- the job ---- */
 
 static int free_job(lua_State *L) {
   kv_measure_job *job = lua_touserdata(L, 1);
@@ -184,8 +182,7 @@ static int job_result(lua_State *L) {
   return 1;
 }
 
-/* ---- firmware images
- * ------------------------------------------------------------------------------ */
+/* ---- firmware images ---- */
 
 static void push_number(lua_State *L, const char *key, bool given, uint64_t value) {
   if (!given) return;

@@ -90,8 +90,7 @@ static int fill_vmsas(kv_measure_job *job, kv_error *error) {
   return kv_measure_vmsa(&job->measure, 1, job->vmsa[1], error);
 }
 
-/* ---- the parts
- * ----------------------------------------------------------------------------------- */
+/* ---- the parts ---- */
 
 static int finish(kv_measure_job *job, kv_error *error) {
   if (job->images.failed || job->initrd.failed) {

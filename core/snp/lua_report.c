@@ -29,8 +29,7 @@ static void push_product(lua_State *L, kv_product product) {
     lua_pushstring(L, kv_product_name(product));
 }
 
-/* ---- fields ------------------------------------------------------------------------------------
- */
+/* ---- fields ---- */
 
 static void push_field(lua_State *L, const kv_report *report, const kv_report_field *field) {
   if (field->number)
@@ -173,8 +172,7 @@ static int report_fields(lua_State *L) {
   return 1;
 }
 
-/* ---- what fields mean --------------------------------------------------------------------------
- */
+/* ---- what fields mean ---- */
 
 /* report_check(bytes[, product]): a list of { rule=, field=, offset=, message= }, empty if nothing
  * is wrong. Or nil, a message and a kind. */

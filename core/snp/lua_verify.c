@@ -14,8 +14,7 @@
 
 enum { CERTIFICATES_MAX = 32, CRLS_MAX = 32, LIST_MAX = 4096 /* with 26 KiB each */ };
 
-/* ---- values from tables -----------------------------------------------------------------------
- */
+/* ---- values from tables ---- */
 
 /* The string at the top of the stack, which a table keeps alive; popped. */
 static kv_slice pop_bytes(lua_State *L, const char *what) {
@@ -67,8 +66,7 @@ static size_t read_certificates(lua_State *L, int table, kv_verify_certificate *
   return count;
 }
 
-/* ---- the verifier -----------------------------------------------------------------------------
- */
+/* ---- the verifier ---- */
 
 typedef struct lua_verifier {
   kv_verifier *verifier;
@@ -131,8 +129,7 @@ static int new_verifier(lua_State *L) {
   return self->verifier ? 1 : kv_lua_failure(L, &error);
 }
 
-/* ---- evidence ---------------------------------------------------------------------------------
- */
+/* ---- evidence ---- */
 
 /* What kv_verify takes; slices point into strings of the table that it was read from. */
 typedef struct evidence {
@@ -155,8 +152,7 @@ static void read_evidence(lua_State *L, const lua_verifier *self, int table, evi
   if (!has_now) luaL_error(L, "now is missing: seconds since 1970");
 }
 
-/* ---- results ----------------------------------------------------------------------------------
- */
+/* ---- results ---- */
 
 static void set_text(lua_State *L, const char *field, const char *text) {
   if (!text || !*text) return;
@@ -214,8 +210,7 @@ static int verify(lua_State *L) {
   return 1;
 }
 
-/* ---- work for other threads -------------------------------------------------------------------
- */
+/* ---- work for other threads ---- */
 
 typedef struct answer {
   int status;
@@ -342,8 +337,7 @@ static int job_results(lua_State *L) {
   return 1;
 }
 
-/* ---- the functions ----------------------------------------------------------------------------
- */
+/* ---- the functions ---- */
 
 static void make_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction gc) {
   luaL_newmetatable(L, name);

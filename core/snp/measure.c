@@ -43,8 +43,7 @@ const char *kv_page_type_name(kv_page_type type) {
   return "unknown";
 }
 
-/* ---- CPUs ---------------------------------------------------------------------------------------
- */
+/* ---- CPUs ---- */
 
 /* The lowest address of the SVSM. */
 static uint64_t svsm_gpa(const kv_measure *measure) {
@@ -72,8 +71,7 @@ int kv_measure_vmsa(const kv_measure *measure, uint32_t index, uint8_t page[KV_P
   return 0;
 }
 
-/* ---- SEV and SEV-ES
- * ------------------------------------------------------------------------------ */
+/* ---- SEV and SEV-ES ---- */
 
 static int hash_table(const kv_measure *measure, kv_hash *hash, kv_error *error) {
   uint8_t table[KV_KERNEL_HASHES_SIZE];
@@ -103,9 +101,7 @@ static int legacy_digest(const kv_measure *measure, uint8_t *digest, kv_error *e
   return status;
 }
 
-/* ---- SNP
- * ------------------------------------------------------------------------------------------
- */
+/* ---- SNP ---- */
 
 static int launch_kernel_hashes(kv_snp_launch *launch, const kv_measure *measure,
                                 kv_ovmf_section it, kv_error *error) {

@@ -34,8 +34,7 @@ static int check_asked(const kv_measure *measure, kv_error *error) {
   return 0;
 }
 
-/* ---- the images --------------------------------------------------------------------------------
- */
+/* ---- the images ---- */
 
 /* That the kernel's hashes have a place, and so get measured. */
 static int check_kernel(const kv_measure *measure, kv_error *error) {

@@ -23,8 +23,7 @@ typedef struct entry {
   size_t size; /* of the data */
 } entry;
 
-/* ---- the entries that are known ----------------------------------------------------------------
- */
+/* ---- the entries that are known ---- */
 
 static int take_reset(kv_ovmf *ovmf, const uint8_t *data, kv_error *error) {
   (void)error;
@@ -123,8 +122,7 @@ static int take_entry(kv_ovmf *ovmf, const entry *it, kv_error *error) {
   return 0;
 }
 
-/* ---- the table ----------------------------------------------------------------------------------
- */
+/* ---- the table ---- */
 
 /* The entry that ends at `end`, of which `room` bytes are the table's. */
 static int entry_before(const uint8_t *end, size_t room, entry *it, kv_error *error) {
@@ -167,8 +165,7 @@ int kv_ovmf_parse(const uint8_t *bytes, size_t size, kv_ovmf *ovmf, kv_error *er
   return read_table(ovmf, error);
 }
 
-/* ---- the sections -------------------------------------------------------------------------------
- */
+/* ---- the sections ---- */
 
 kv_ovmf_section kv_ovmf_section_at(const kv_ovmf *ovmf, uint32_t index) {
   const uint8_t *at = ovmf->sections + (size_t)index * SECTION_SIZE;

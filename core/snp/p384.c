@@ -52,8 +52,7 @@ void kv_p384_free(kv_p384 *curve) {
   free(curve);
 }
 
-/* ---- keys -------------------------------------------------------------------------------------
- */
+/* ---- keys ---- */
 
 static EVP_PKEY *make_pkey(const uint8_t *point) {
   char name[] = "P-384";
@@ -95,8 +94,7 @@ void kv_p384_key_free(kv_p384_key *key) {
   free(key);
 }
 
-/* ---- a key that is new ------------------------------------------------------------------------
- */
+/* ---- a key that is new ---- */
 
 bool kv_p384_in_range(const kv_p384 *curve, const uint8_t *scalar) {
   BIGNUM *number = BN_bin2bn(scalar, KV_P384_SIZE, NULL);
@@ -131,8 +129,7 @@ int kv_p384_verify_plain(kv_p384_key *key, const uint8_t *digest, const uint8_t 
   return result;
 }
 
-/* ---- a key that comes back --------------------------------------------------------------------
- */
+/* ---- a key that comes back ---- */
 
 /* The group with `point` as its generator (NULL: its own) and tables of the generator's multiples.
  * For multiplying only: no other use of such a group makes sense. */

@@ -4,9 +4,7 @@
 
 #include "base/little.h"
 
-/* ---- the fields, in the report's order (56860, ATTESTATION_REPORT)
- * --------------------------------
- */
+/* ---- the fields, in the report's order (56860, ATTESTATION_REPORT) ---- */
 
 #define MEMBER_SIZE(member) sizeof(((kv_report *)0)->member)
 #define NUMBER(name, offset, since)                                                                \
@@ -58,9 +56,7 @@ const kv_report_field *kv_report_fields(size_t *count) {
   return FIELDS;
 }
 
-/* ---- bytes to fields and back
- * --------------------------------------------------------------------
- */
+/* ---- bytes to fields and back ---- */
 
 static void read_field(const kv_report_field *field, const uint8_t *bytes, kv_report *report) {
   const uint8_t *from = bytes + field->offset;
@@ -126,9 +122,7 @@ void kv_report_write(const kv_report *report, uint8_t bytes[KV_REPORT_SIZE]) {
   }
 }
 
-/* ---- what fields together mean
- * -------------------------------------------------------------------
- */
+/* ---- what fields together mean ---- */
 
 enum { SHORT_CHIP_ID = 8, CPUID_SINCE = 3 };
 
@@ -165,9 +159,7 @@ unsigned kv_report_signing_key(const kv_report *report) {
   return report->key_info >> KV_KEY_INFO_SIGNING_KEY_SHIFT & KV_KEY_INFO_SIGNING_KEY_MASK;
 }
 
-/* ---- PLATFORM_INFO
- * -------------------------------------------------------------------------------
- */
+/* ---- PLATFORM_INFO ---- */
 
 static const kv_bit PLATFORM_BITS[] = {
     {"SMT_EN", 0},

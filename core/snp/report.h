@@ -105,8 +105,7 @@ unsigned kv_report_signing_key(const kv_report *report);
 /* Whether CHIP_ID is all zero: masked (MASK_CHIP_ID), or signed by a VLEK. */
 bool kv_report_chip_id_masked(const kv_report *report);
 
-/* ---- fields by name ----------------------------------------------------------------------------
- */
+/* ---- fields by name ---- */
 
 typedef struct kv_report_field {
   const char *name;
@@ -122,8 +121,7 @@ const kv_report_field *kv_report_fields(size_t *count);
 /* The value of a field that is a number. */
 uint64_t kv_report_number(const kv_report *report, const kv_report_field *field);
 
-/* ---- the structural check -----------------------------------------------------------------------
- */
+/* ---- the structural check ---- */
 
 typedef enum kv_report_rule {
   KV_RULE_RESERVED,          /* reserved bytes within the signed range are zero */
@@ -167,8 +165,7 @@ const char *kv_report_rule_name(kv_report_rule rule);
 char *kv_report_problem_text(const kv_report *report, const kv_report_problem *problem, char *text,
                              size_t size);
 
-/* ---- PLATFORM_INFO ------------------------------------------------------------------------------
- */
+/* ---- PLATFORM_INFO ---- */
 
 typedef struct kv_bit {
   const char *name;

@@ -8,8 +8,7 @@
 #include "snp/guest_policy.h"
 #include "snp/report.h"
 
-/* ---- listing ------------------------------------------------------------------------------------
- */
+/* ---- listing ---- */
 
 typedef struct list {
   kv_report_problem *problems;
@@ -53,8 +52,7 @@ static void check_zero(list *to, const kv_report *report, kv_report_rule rule, c
   add(to, rule, field, offset + first, size, wrong);
 }
 
-/* ---- the rules ----------------------------------------------------------------------------------
- */
+/* ---- the rules ---- */
 
 typedef struct region {
   const char *name;
@@ -146,8 +144,7 @@ size_t kv_report_check(const kv_report *report, kv_product product,
   return found.count;
 }
 
-/* ---- for people ---------------------------------------------------------------------------------
- */
+/* ---- for people ---- */
 
 const char *kv_report_rule_name(kv_report_rule rule) {
   static const char *const NAMES[KV_RULES] = {

@@ -27,8 +27,7 @@ static int failed(kv_error *error, const char *what) {
   return kv_fail(error, "io", "libcrypto failed to %s", what);
 }
 
-/* ---- keys ---------------------------------------------------------------------------------------
- */
+/* ---- keys ---- */
 
 /* Nobody is asked for a passphrase. */
 static int no_passphrase(char *buffer, int size, int writing, void *arg) {
@@ -112,8 +111,7 @@ int kv_sev_key_digest(const uint8_t key[KV_SEV_KEY_SIZE], uint8_t digest[KV_KEY_
   return status;
 }
 
-/* ---- signatures ---------------------------------------------------------------------------------
- */
+/* ---- signatures ---- */
 
 static int put_der(const uint8_t *der, size_t size, uint8_t *signature) {
   const uint8_t *at = der;

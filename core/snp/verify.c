@@ -8,8 +8,7 @@
 /* Places for 4 times as many credentials: about 10 KiB each. */
 enum { AUTHORITY_SETS = 16, VEK_SETS = 256 };
 
-/* ---- the verifier -----------------------------------------------------------------------------
- */
+/* ---- the verifier ---- */
 
 kv_credential *kv_verifier_load(kv_verifier *v, kv_keyring *keyring, kv_slice der,
                                 kv_error *error) {
@@ -99,8 +98,7 @@ void kv_verifier_free(kv_verifier *v) {
   free(v);
 }
 
-/* ---- a verification ---------------------------------------------------------------------------
- */
+/* ---- a verification ---- */
 
 static void read_report(kv_case *c) {
   kv_verify_result *r = c->result;

@@ -26,8 +26,7 @@ static void say_text(char *to, kv_slice text) {
   kv_say(to, "%.*s", (int)text.size, (const char *)text.bytes);
 }
 
-/* ---- kind and product -------------------------------------------------------------------------
- */
+/* ---- kind and product ---- */
 
 static void check_signing_key(kv_case *c) {
   static const char *const NAMES[] = {"VCEK",         "VLEK",         "reserved (2)",
@@ -95,8 +94,7 @@ static void check_format(kv_case *c) {
   }
 }
 
-/* ---- the TCB ----------------------------------------------------------------------------------
- */
+/* ---- the TCB ---- */
 
 static void check_tcb_part(kv_case *c, const kv_tcb *tcb, kv_tcb_part part) {
   static const kv_amd_id IDS[] = {[KV_TCB_FMC] = KV_AMD_FMC_SPL,
@@ -131,8 +129,7 @@ static void check_tcb(kv_case *c) {
   for (int part = 0; part < KV_TCB_PARTS; part++) check_tcb_part(c, &tcb, (kv_tcb_part)part);
 }
 
-/* ---- the chip, or the provider ----------------------------------------------------------------
- */
+/* ---- the chip, or the provider ---- */
 
 static void check_vcek_chip(kv_case *c, kv_check *check) {
   const kv_amd_extension *x = amd_of(c, KV_AMD_HWID);
@@ -175,8 +172,7 @@ static void check_csp_id(kv_case *c) {
   kv_check_judge(check, x->value.size < KV_CSP_ID_SIZE);
 }
 
-/* ---- all --------------------------------------------------------------------------------------
- */
+/* ---- all ---- */
 
 static void skip_all(kv_case *c, const char *why, kv_check_id except) {
   for (int i = KV_CHECK_SIGNING_KEY; i <= KV_CHECK_CSP_ID; i++)

@@ -38,8 +38,7 @@ static bool is_word(kv_slice text, const char *word) {
   return kv_slice_is(text, word, strlen(word));
 }
 
-/* ---- each on its own --------------------------------------------------------------------------
- */
+/* ---- each on its own ---- */
 
 static void check_names(kv_case *c, const place *at) {
   kv_check *check = check_of(c, at, KV_OF_NAMES);
@@ -114,8 +113,7 @@ static void check_extensions(kv_case *c, const place *at) {
   kv_check_judge(check, !wrong);
 }
 
-/* ---- signatures -------------------------------------------------------------------------------
- */
+/* ---- signatures ---- */
 
 static bool is_verified_by(const kv_credential *x, const kv_credential *issuer) {
   return x->verified && memcmp(x->verified_by, issuer->key_id, KV_SHA256_SIZE) == 0;
@@ -144,8 +142,7 @@ static void check_signature(kv_case *c, const place *at) {
   }
 }
 
-/* ---- the places -------------------------------------------------------------------------------
- */
+/* ---- the places ---- */
 
 static void skip_all(kv_case *c, const place *at, int from, const char *why) {
   for (int i = from; i <= KV_OF_SIGNATURE; i++) kv_check_skip(check_of(c, at, i), false, "%s", why);
@@ -207,8 +204,7 @@ static void check_count(kv_case *c) {
                   missing);
 }
 
-/* ---- trust ------------------------------------------------------------------------------------
- */
+/* ---- trust ---- */
 
 /* Whose root it is, as kv_verify_result.root has it. The name must be of the product that the key
  * is pinned for; check_names has compared it with the chain's product. */
@@ -239,8 +235,7 @@ static void check_trust(kv_case *c) {
   kv_check_judge(check, c->result->root != NULL);
 }
 
-/* ---- what is remembered -----------------------------------------------------------------------
- */
+/* ---- what is remembered ---- */
 
 static void remember(kv_keyring *keyring, kv_credential *x, const kv_credential *issuer) {
   if (is_verified_by(x, issuer)) return;

@@ -6,8 +6,7 @@
 
 static kv_check *check_of(kv_case *c, kv_check_id id) { return &c->result->checks[id]; }
 
-/* ---- by itself --------------------------------------------------------------------------------
- */
+/* ---- by itself ---- */
 
 /* The check that answers for a rule; -1: none in this stage. */
 static int check_of_rule(kv_report_rule rule) {
@@ -89,8 +88,7 @@ void kv_case_check_report(kv_case *c) {
   check_rules(c);
 }
 
-/* ---- the signature ----------------------------------------------------------------------------
- */
+/* ---- the signature ---- */
 
 /* R and S, as 56860 has them: little-endian, 48 of 72 bytes. */
 typedef struct scalars {
@@ -174,8 +172,7 @@ void kv_case_check_signature(kv_case *c) {
     kv_check_skip(check_of(c, KV_CHECK_SIGNATURE), false, "there is no signature");
 }
 
-/* ---- what the fields say about each other -----------------------------------------------------
- */
+/* ---- what the fields say about each other ---- */
 
 static void check_tcb_order(kv_case *c, kv_check_id id, uint64_t low, uint64_t high) {
   kv_check *check = check_of(c, id);
