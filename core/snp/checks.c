@@ -96,46 +96,54 @@ const char *kv_status_name(kv_status status) {
 
 void kv_check_judge(kv_check *check, bool passed) { check->status = passed ? KV_PASS : KV_FAIL; }
 
-void kv_check_skip(kv_check *check, bool optional, const char *format, ...) {
-  va_list words;
-  va_start(words, format);
-  vsnprintf(check->reason, sizeof check->reason, format, words);
-  va_end(words);
+void kv_check_skip(kv_check *check, bool optional, const char *reason) {
+  check->reason = reason;
   check->status = KV_NOT_CHECKED;
   check->optional = optional;
 }
 
-void kv_check_explain(kv_check *check, const char *format, ...) {
-  va_list words;
-  va_start(words, format);
-  vsnprintf(check->reason, sizeof check->reason, format, words);
-  va_end(words);
+void kv_check_explain(kv_check *check, const char *reason) {
+  check->reason = reason;
   check->status = KV_FAIL;
 }
 
-void kv_say(char *text, const char *format, ...) {
-  va_list words;
-  va_start(words, format);
-  vsnprintf(text, KV_CHECK_TEXT, format, words);
-  va_end(words);
+/* ---- texts ---- */
+
+/* Where the next text begins, and how many bytes it may have with its NUL: at least 1, since the
+ * last of all bytes is the NUL of whatever does not fit. */
+static char *next_text(kv_texts *texts, size_t *room) {
+  *room = sizeof texts->bytes - texts->used;
+  if (*room > KV_CHECK_TEXT) *room = KV_CHECK_TEXT;
+  return texts->bytes + texts->used;
 }
 
-void kv_say_word(char *text, const char *word) {
-  size_t size = strlen(word);
-  if (size >= KV_CHECK_TEXT) size = KV_CHECK_TEXT - 1;
-  memcpy(text, word, size);
-  text[size] = 0;
+static const char *end_text(kv_texts *texts, char *text) {
+  texts->used += strlen(text) + 1;
+  if (texts->used == sizeof texts->bytes) texts->used--;
+  return text;
 }
 
-void kv_say_hex(char *text, const uint8_t *bytes, size_t size) {
+const char *kv_texts_add(kv_texts *texts, const char *format, va_list words) {
+  size_t room;
+  char *text = next_text(texts, &room);
+  if (vsnprintf(text, room, format, words) < 0) text[0] = 0;
+  return end_text(texts, text);
+}
+
+const char *kv_texts_add_hex(kv_texts *texts, const uint8_t *bytes, size_t size) {
   static const char DIGITS[] = "0123456789abcdef";
-  if (size > (KV_CHECK_TEXT - 1) / 2) size = (KV_CHECK_TEXT - 1) / 2;
+  size_t room;
+  char *text = next_text(texts, &room);
+  if (size > (room - 1) / 2) size = (room - 1) / 2;
   for (size_t i = 0; i < size; i++) {
-    *text++ = DIGITS[bytes[i] >> 4];
-    *text++ = DIGITS[bytes[i] & 15];
+    text[2 * i] = DIGITS[bytes[i] >> 4];
+    text[2 * i + 1] = DIGITS[bytes[i] & 15];
   }
-  *text = 0;
+  text[2 * size] = 0;
+  return end_text(texts, text);
 }
+
+/* ---- times ---- */
 
 /* The Gregorian calendar, counted from 1 March of year 0, so that a leap day ends a year: 400 years
  * have 146 097 days, and from March on five months have 153. */

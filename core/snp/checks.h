@@ -5,6 +5,7 @@
 #ifndef KV_SNP_CHECKS_H
 #define KV_SNP_CHECKS_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -57,7 +58,7 @@ typedef enum kv_check_id {
   KV_CHECK_POLICY_RESERVED,
 } kv_check_id;
 
-enum { KV_CHECKS = KV_CHECK_POLICY_RESERVED + 1, KV_CHECK_TEXT = 152 };
+enum { KV_CHECKS = KV_CHECK_POLICY_RESERVED + 1, KV_CHECK_TEXT = 152, KV_CHECK_TEXTS = 8 << 10 };
 
 /* The seven checks of a certificate: KV_CHECK_VEK + one of these, and so on. */
 enum {
@@ -72,12 +73,20 @@ enum {
 
 typedef enum kv_status { KV_NOT_CHECKED, KV_PASS, KV_FAIL } kv_status;
 
+/* Texts are never NULL. They are constants, or kept with the result that the check is in. */
 typedef struct kv_check {
+  const char *expected, *found;
+  const char *reason; /* why it was not checked; or what a failure means */
   kv_status status;
   bool optional; /* of one not checked: a report may be genuine without it */
-  char expected[KV_CHECK_TEXT], found[KV_CHECK_TEXT];
-  char reason[KV_CHECK_TEXT]; /* why it was not checked; or what a failure means */
 } kv_check;
+
+/* Texts of one result, one after the other. What a result says fills a quarter of it; of one whose
+ * certificates have names as long as can be shown, the last texts may be cut. */
+typedef struct kv_texts {
+  size_t used;
+  char bytes[KV_CHECK_TEXTS];
+} kv_texts;
 
 typedef struct kv_check_kind {
   const char *id;    /* for programs: stable */
@@ -94,15 +103,14 @@ const char *kv_status_name(kv_status status);
 void kv_check_judge(kv_check *check, bool passed);
 
 /* Not checked, and why. */
-void kv_check_skip(kv_check *check, bool optional, const char *format, ...) KV_PRINTF(3, 4);
+void kv_check_skip(kv_check *check, bool optional, const char *reason);
 
 /* Fails it, and says what that means. */
-void kv_check_explain(kv_check *check, const char *format, ...) KV_PRINTF(2, 3);
+void kv_check_explain(kv_check *check, const char *reason);
 
-/* Into expected, found or reason, of KV_CHECK_TEXT bytes: cut if it is too long. */
-void kv_say(char *text, const char *format, ...) KV_PRINTF(2, 3);
-void kv_say_word(char *text, const char *word);
-void kv_say_hex(char *text, const uint8_t *bytes, size_t size);
+/* A text, of less than KV_CHECK_TEXT bytes: cut if it is longer. */
+const char *kv_texts_add(kv_texts *texts, const char *format, va_list words) KV_PRINTF(2, 0);
+const char *kv_texts_add_hex(kv_texts *texts, const uint8_t *bytes, size_t size);
 
 /* RFC 3339, in UTC, of seconds since 1970. Returns `text`, of KV_TIME_TEXT bytes. */
 enum { KV_TIME_TEXT = 48 };

@@ -132,18 +132,26 @@ static bool is_genuine(const kv_verify_result *r) {
   return true;
 }
 
-/* Only what needs to be zero is made so: the checks' texts are most of a result. */
 static void clear(kv_verify_result *r) {
   r->genuine = false;
   r->product = KV_PRODUCT_UNKNOWN;
   r->signed_by = r->root = r->missing = NULL;
   memset(r->csp_id, 0, sizeof r->csp_id);
-  for (size_t i = 0; i < KV_CHECKS; i++) {
-    kv_check *check = &r->checks[i];
-    check->status = KV_NOT_CHECKED;
-    check->optional = false;
-    check->expected[0] = check->found[0] = check->reason[0] = 0;
-  }
+  for (size_t i = 0; i < KV_CHECKS; i++)
+    r->checks[i] = (kv_check){.expected = "", .found = "", .reason = ""};
+  r->texts.used = 0;
+}
+
+const char *kv_say(kv_case *c, const char *format, ...) {
+  va_list words;
+  va_start(words, format);
+  const char *text = kv_texts_add(&c->result->texts, format, words);
+  va_end(words);
+  return text;
+}
+
+const char *kv_say_hex(kv_case *c, const uint8_t *bytes, size_t size) {
+  return kv_texts_add_hex(&c->result->texts, bytes, size);
 }
 
 int kv_verify(kv_verifier *verifier, const kv_verify_input *input, kv_verify_result *result,

@@ -54,6 +54,7 @@ typedef struct kv_verify_result {
   const char *missing;   /* NULL; "vek", "ask" or "ark": the first certificate that is missing */
   char csp_id[KV_CSP_ID_SIZE]; /* empty: none */
   kv_check checks[KV_CHECKS];  /* by kv_check_id */
+  kv_texts texts;              /* of the checks: a result is not to be copied or moved */
 } kv_verify_result;
 
 /* Fills *result. Returns 0; or -1 and *error (`invalid_argument`): the report has not 1184 bytes,

@@ -12,18 +12,18 @@ static const kv_amd_extension *amd_of(const kv_case *c, kv_amd_id id) {
 }
 
 /* Says what is wrong with an extension that is not there once and well-formed. */
-static bool is_present(kv_check *check, const kv_amd_extension *x, kv_amd_id id) {
+static bool is_present(kv_case *c, kv_check *check, const kv_amd_extension *x, kv_amd_id id) {
   static const char *const STATES[] = {[KV_AMD_ABSENT] = "is missing",
                                        [KV_AMD_MALFORMED] = "is malformed",
                                        [KV_AMD_REPEATED] = "is there more than once"};
   if (x->state == KV_AMD_PRESENT) return true;
-  kv_say(check->found, "%s %s", kv_amd_name(id), STATES[x->state]);
+  check->found = kv_say(c, "%s %s", kv_amd_name(id), STATES[x->state]);
   kv_check_judge(check, false);
   return false;
 }
 
-static void say_text(char *to, kv_slice text) {
-  kv_say(to, "%.*s", (int)text.size, (const char *)text.bytes);
+static const char *say_text(kv_case *c, kv_slice text) {
+  return kv_say(c, "%.*s", (int)text.size, (const char *)text.bytes);
 }
 
 /* ---- kind and product ---- */
@@ -34,8 +34,8 @@ static void check_signing_key(kv_case *c) {
                                       "reserved (6)", "none"};
   kv_check *check = check_of(c, KV_CHECK_SIGNING_KEY);
   unsigned key = kv_report_signing_key(&c->report);
-  kv_say_word(check->expected, NAMES[c->vlek ? KV_SIGNING_KEY_VLEK : KV_SIGNING_KEY_VCEK]);
-  kv_say_word(check->found, NAMES[key]);
+  check->expected = NAMES[c->vlek ? KV_SIGNING_KEY_VLEK : KV_SIGNING_KEY_VCEK];
+  check->found = NAMES[key];
   kv_check_judge(check, key == (c->vlek ? KV_SIGNING_KEY_VLEK : KV_SIGNING_KEY_VCEK));
   if (key == KV_SIGNING_KEY_NONE)
     kv_check_skip(check, false, "the report says that it is not signed");
@@ -44,9 +44,9 @@ static void check_signing_key(kv_case *c) {
 static void check_product_name(kv_case *c) {
   kv_check *check = check_of(c, KV_CHECK_PRODUCT_NAME);
   const kv_amd_extension *x = amd_of(c, KV_AMD_PRODUCT_NAME);
-  kv_say_word(check->expected, kv_product_name(c->product));
-  if (!is_present(check, x, KV_AMD_PRODUCT_NAME)) return;
-  say_text(check->found, x->value);
+  check->expected = kv_product_name(c->product);
+  if (!is_present(c, check, x, KV_AMD_PRODUCT_NAME)) return;
+  check->found = say_text(c, x->value);
   kv_product named = kv_product_of_name((const char *)x->value.bytes, x->value.size);
   kv_check_judge(check, named != KV_PRODUCT_UNKNOWN && named == c->product);
 }
@@ -54,13 +54,14 @@ static void check_product_name(kv_case *c) {
 static void check_cpuid(kv_case *c) {
   kv_check *check = check_of(c, KV_CHECK_CPUID);
   if (c->report.version < 3) {
-    kv_check_skip(check, true, "a report of version %u has no CPUID", (unsigned)c->report.version);
+    kv_check_skip(check, true,
+                  kv_say(c, "a report of version %u has no CPUID", (unsigned)c->report.version));
     return;
   }
   kv_product told = kv_product_of_report(&c->report);
-  kv_say_word(check->expected, kv_product_name(c->product));
-  kv_say(check->found, "%s (family %02x, model %02x)", kv_product_name(told),
-         c->report.cpuid_fam_id, c->report.cpuid_mod_id);
+  check->expected = kv_product_name(c->product);
+  check->found = kv_say(c, "%s (family %02x, model %02x)", kv_product_name(told),
+                        c->report.cpuid_fam_id, c->report.cpuid_mod_id);
   kv_check_judge(check, told != KV_PRODUCT_UNKNOWN && told == c->product);
   if (told == KV_PRODUCT_VENICE) kv_check_explain(check, "Venice is not supported");
 }
@@ -71,8 +72,8 @@ static void check_product_asked(kv_case *c) {
     kv_check_skip(check, true, "no product was asked for");
     return;
   }
-  kv_say_word(check->expected, kv_product_name(c->input->product));
-  kv_say_word(check->found, kv_product_name(c->product));
+  check->expected = kv_product_name(c->input->product);
+  check->found = kv_product_name(c->product);
   kv_check_judge(check, c->input->product == c->product);
 }
 
@@ -81,15 +82,15 @@ static void check_product_asked(kv_case *c) {
 static void check_format(kv_case *c) {
   kv_check *check = check_of(c, KV_CHECK_VEK_FORMAT);
   const kv_amd_extension *version = amd_of(c, KV_AMD_STRUCT_VERSION);
-  kv_say_word(check->expected, "structVersion 0 or 1, spl4 to spl7 zero");
-  if (!is_present(check, version, KV_AMD_STRUCT_VERSION)) return;
-  kv_say(check->found, "structVersion %u", version->number);
+  check->expected = "structVersion 0 or 1, spl4 to spl7 zero";
+  if (!is_present(c, check, version, KV_AMD_STRUCT_VERSION)) return;
+  check->found = kv_say(c, "structVersion %u", version->number);
   kv_check_judge(check, version->number <= 1);
   for (int id = KV_AMD_SPL4; id <= KV_AMD_SPL7 && check->status == KV_PASS; id++) {
     const kv_amd_extension *x = amd_of(c, (kv_amd_id)id);
-    if (x->state == KV_AMD_ABSENT || !is_present(check, x, (kv_amd_id)id) || x->number == 0)
+    if (x->state == KV_AMD_ABSENT || !is_present(c, check, x, (kv_amd_id)id) || x->number == 0)
       continue;
-    kv_say(check->found, "%s %u", kv_amd_name((kv_amd_id)id), x->number);
+    check->found = kv_say(c, "%s %u", kv_amd_name((kv_amd_id)id), x->number);
     kv_check_judge(check, false);
   }
 }
@@ -109,18 +110,18 @@ static void check_tcb_part(kv_case *c, const kv_tcb *tcb, kv_tcb_part part) {
     return;
   }
   if (!kv_tcb_has(tcb->layout, part)) {
-    kv_check_skip(check, true, "%s has none", kv_product_name(c->product));
+    kv_check_skip(check, true, kv_say(c, "%s has none", kv_product_name(c->product)));
     if (x->state != KV_AMD_ABSENT)
-      kv_check_explain(check, "%s in the certificate of a %s", kv_amd_name(IDS[part]),
-                       kv_product_name(c->product));
+      kv_check_explain(check, kv_say(c, "%s in the certificate of a %s", kv_amd_name(IDS[part]),
+                                     kv_product_name(c->product)));
     return;
   }
-  kv_say(check->expected, "%u", x->number);
-  if (!is_present(check, x, IDS[part])) {
-    kv_say(check->expected, "%s of %u", kv_amd_name(IDS[part]), tcb->part[part]);
+  check->expected = kv_say(c, "%u", x->number);
+  if (!is_present(c, check, x, IDS[part])) {
+    check->expected = kv_say(c, "%s of %u", kv_amd_name(IDS[part]), tcb->part[part]);
     return;
   }
-  kv_say(check->found, "%u", tcb->part[part]);
+  check->found = kv_say(c, "%u", tcb->part[part]);
   kv_check_judge(check, tcb->part[part] == x->number);
 }
 
@@ -135,13 +136,13 @@ static void check_vcek_chip(kv_case *c, kv_check *check) {
   const kv_amd_extension *x = amd_of(c, KV_AMD_HWID);
   size_t size = c->product == KV_PRODUCT_TURIN ? HWID_SIZE_TURIN : HWID_SIZE;
   static const uint8_t zero[HWID_SIZE];
-  kv_say(check->expected, "hwID of %zu bytes", size);
-  if (!is_present(check, x, KV_AMD_HWID)) return;
-  kv_say_hex(check->expected, x->value.bytes, x->value.size);
-  kv_say_hex(check->found, c->report.chip_id, sizeof c->report.chip_id);
+  check->expected = kv_say(c, "hwID of %zu bytes", size);
+  if (!is_present(c, check, x, KV_AMD_HWID)) return;
+  check->expected = kv_say_hex(c, x->value.bytes, x->value.size);
+  check->found = kv_say_hex(c, c->report.chip_id, sizeof c->report.chip_id);
   if (x->value.size != size) {
-    kv_check_explain(check, "hwID has %zu bytes; that of a %s has %zu", x->value.size,
-                     kv_product_name(c->product), size);
+    kv_check_explain(check, kv_say(c, "hwID has %zu bytes; that of a %s has %zu", x->value.size,
+                                   kv_product_name(c->product), size));
   } else if (kv_report_chip_id_masked(&c->report)) {
     kv_check_skip(check, true, "CHIP_ID is masked: all zero");
   } else {
@@ -151,8 +152,8 @@ static void check_vcek_chip(kv_case *c, kv_check *check) {
 }
 
 static void check_vlek_chip(kv_case *c, kv_check *check) {
-  kv_say_word(check->expected, "no hwID, and a CHIP_ID of zeros");
-  kv_say_hex(check->found, c->report.chip_id, sizeof c->report.chip_id);
+  check->expected = "no hwID, and a CHIP_ID of zeros";
+  check->found = kv_say_hex(c, c->report.chip_id, sizeof c->report.chip_id);
   bool has_hwid = amd_of(c, KV_AMD_HWID)->state != KV_AMD_ABSENT;
   kv_check_judge(check, !has_hwid && kv_report_chip_id_masked(&c->report));
   if (has_hwid) kv_check_explain(check, "a VLEK has no hwID");
@@ -161,14 +162,14 @@ static void check_vlek_chip(kv_case *c, kv_check *check) {
 static void check_csp_id(kv_case *c) {
   kv_check *check = check_of(c, KV_CHECK_CSP_ID);
   const kv_amd_extension *x = amd_of(c, KV_AMD_CSP_ID);
-  kv_say_word(check->expected, c->vlek ? "csp_id" : "no csp_id");
+  check->expected = c->vlek ? "csp_id" : "no csp_id";
   if (!c->vlek) {
-    kv_say_word(check->found, x->state == KV_AMD_ABSENT ? "no csp_id" : "csp_id");
+    check->found = x->state == KV_AMD_ABSENT ? "no csp_id" : "csp_id";
     kv_check_judge(check, x->state == KV_AMD_ABSENT);
     return;
   }
-  if (!is_present(check, x, KV_AMD_CSP_ID)) return;
-  say_text(check->found, x->value);
+  if (!is_present(c, check, x, KV_AMD_CSP_ID)) return;
+  check->found = say_text(c, x->value);
   kv_check_judge(check, x->value.size < KV_CSP_ID_SIZE);
 }
 
@@ -177,7 +178,7 @@ static void check_csp_id(kv_case *c) {
 static void skip_all(kv_case *c, const char *why, kv_check_id except) {
   for (int i = KV_CHECK_SIGNING_KEY; i <= KV_CHECK_CSP_ID; i++)
     if (i != (int)except && check_of(c, (kv_check_id)i)->reason[0] == 0)
-      kv_check_skip(check_of(c, (kv_check_id)i), false, "%s", why);
+      kv_check_skip(check_of(c, (kv_check_id)i), false, why);
 }
 
 void kv_case_check_binding(kv_case *c) {

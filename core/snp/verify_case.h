@@ -51,6 +51,10 @@ typedef struct kv_case {
 kv_credential *kv_verifier_load(kv_verifier *verifier, kv_keyring *keyring, kv_slice der,
                                 kv_error *error);
 
+/* A text for a check of the result. */
+const char *kv_say(kv_case *c, const char *format, ...) KV_PRINTF(2, 3);
+const char *kv_say_hex(kv_case *c, const uint8_t *bytes, size_t size);
+
 /* Chooses the three certificates, and fills vek, ask, ark, vlek and product. */
 void kv_case_select(kv_case *c);
 

@@ -43,10 +43,10 @@ static bool is_word(kv_slice text, const char *word) {
 static void check_names(kv_case *c, const place *at) {
   kv_check *check = check_of(c, at, KV_OF_NAMES);
   const kv_certificate *x = &at->slot->credential->certificate;
-  kv_say(check->expected, "%s, issued by %s", at->subject, at->issuer_cn);
-  kv_say(check->found, "%.*s, issued by %.*s", (int)x->subject_cn.size,
-         (const char *)x->subject_cn.bytes, (int)x->issuer_cn.size,
-         (const char *)x->issuer_cn.bytes);
+  check->expected = kv_say(c, "%s, issued by %s", at->subject, at->issuer_cn);
+  check->found =
+      kv_say(c, "%.*s, issued by %.*s", (int)x->subject_cn.size, (const char *)x->subject_cn.bytes,
+             (int)x->issuer_cn.size, (const char *)x->issuer_cn.bytes);
   if (c->product == KV_PRODUCT_UNKNOWN) {
     kv_check_explain(check, "no product of AMD's is named as the VCEK's or VLEK's issuer");
     return;
@@ -62,8 +62,8 @@ static void check_key(kv_case *c, const place *at) {
   kv_check *check = check_of(c, at, KV_OF_KEY);
   const kv_credential *x = at->slot->credential;
   bool usable = at->key == KV_KEY_P384 ? x->p384 != NULL : x->rsa != NULL;
-  kv_say_word(check->expected, at->key == KV_KEY_P384 ? "EC P-384" : "RSA-4096");
-  kv_say_word(check->found, x->certificate.key_text);
+  check->expected = at->key == KV_KEY_P384 ? "EC P-384" : "RSA-4096";
+  check->found = x->certificate.key_text;
   kv_check_judge(check, x->certificate.key == at->key && usable);
   if (x->certificate.key == at->key && !usable)
     kv_check_explain(check, "its point is not on the curve");
@@ -73,8 +73,8 @@ static void check_algorithm(kv_case *c, const place *at) {
   static const char PSS[] = "RSASSA-PSS, SHA-384, MGF1 SHA-384, salt 48";
   kv_check *check = check_of(c, at, KV_OF_ALGORITHM);
   bool good = at->slot->credential->certificate.pss_sha384;
-  kv_say_word(check->expected, PSS);
-  kv_say_word(check->found, good ? PSS : "another");
+  check->expected = PSS;
+  check->found = good ? PSS : "another";
   kv_check_judge(check, good);
 }
 
@@ -83,9 +83,9 @@ static void check_validity(kv_case *c, const place *at) {
   const kv_certificate *x = &at->slot->credential->certificate;
   int64_t now = c->input->now;
   char from[KV_TIME_TEXT], to[KV_TIME_TEXT];
-  kv_say(check->expected, "%s to %s", kv_time_text(x->not_before, from),
-         kv_time_text(x->not_after, to));
-  kv_time_text(now, check->found);
+  check->expected =
+      kv_say(c, "%s to %s", kv_time_text(x->not_before, from), kv_time_text(x->not_after, to));
+  check->found = kv_say(c, "%s", kv_time_text(now, from));
   kv_check_judge(check, x->not_before <= now && now <= x->not_after);
   if (now < x->not_before) kv_check_explain(check, "not yet valid");
   if (now > x->not_after) kv_check_explain(check, "expired");
@@ -105,11 +105,11 @@ static void check_extensions(kv_case *c, const place *at) {
   const kv_certificate *x = &at->slot->credential->certificate;
   const char *wrong = x->problem[0] ? x->problem : NULL;
   bool vek = at->key == KV_KEY_P384;
-  kv_say_word(check->expected, vek ? "no unknown critical one, none twice"
-                                   : "CA, keyCertSign, none unknown and critical");
+  check->expected =
+      vek ? "no unknown critical one, none twice" : "CA, keyCertSign, none unknown and critical";
   if (!wrong && !vek) wrong = authority_problem(x, at->slot == &c->ark);
   if (!wrong && vek && x->ca) wrong = "basicConstraints says CA";
-  kv_say_word(check->found, wrong ? wrong : check->expected);
+  check->found = wrong ? kv_say(c, "%s", wrong) : check->expected;
   kv_check_judge(check, !wrong);
 }
 
@@ -128,7 +128,7 @@ static bool verify(kv_case *c, kv_credential *x, const kv_credential *issuer) {
 static void check_signature(kv_case *c, const place *at) {
   kv_check *check = check_of(c, at, KV_OF_SIGNATURE);
   const kv_credential *issuer = at->issuer->credential;
-  kv_say_word(check->expected, "by the issuer's key");
+  check->expected = "by the issuer's key";
   if (!issuer) {
     kv_check_skip(check, false, "there is no readable certificate of its issuer");
   } else if (!issuer->rsa) {
@@ -137,7 +137,7 @@ static void check_signature(kv_case *c, const place *at) {
     kv_check_skip(check, false, "it is signed with another algorithm");
   } else {
     bool good = verify(c, at->slot->credential, issuer);
-    kv_say_word(check->found, good ? check->expected : "not by the issuer's key");
+    check->found = good ? check->expected : "not by the issuer's key";
     kv_check_judge(check, good);
   }
 }
@@ -145,26 +145,23 @@ static void check_signature(kv_case *c, const place *at) {
 /* ---- the places ---- */
 
 static void skip_all(kv_case *c, const place *at, int from, const char *why) {
-  for (int i = from; i <= KV_OF_SIGNATURE; i++) kv_check_skip(check_of(c, at, i), false, "%s", why);
+  for (int i = from; i <= KV_OF_SIGNATURE; i++) kv_check_skip(check_of(c, at, i), false, why);
 }
 
 static void check_place(kv_case *c, const place *at) {
   kv_check *encoding = check_of(c, at, KV_OF_ENCODING);
-  char why[64];
   if (!at->slot->given) {
-    snprintf(why, sizeof why, "no %s was given", at->who);
-    skip_all(c, at, KV_OF_ENCODING, why);
+    skip_all(c, at, KV_OF_ENCODING, kv_say(c, "no %s was given", at->who));
     return;
   }
-  kv_say_word(encoding->expected, "X.509 v3, DER");
+  encoding->expected = "X.509 v3, DER";
   if (!at->slot->credential) {
-    kv_say_word(encoding->found, at->slot->error.message);
+    encoding->found = kv_say(c, "%s", at->slot->error.message);
     kv_check_judge(encoding, false);
-    snprintf(why, sizeof why, "the %s cannot be read", at->who);
-    skip_all(c, at, KV_OF_NAMES, why);
+    skip_all(c, at, KV_OF_NAMES, kv_say(c, "the %s cannot be read", at->who));
     return;
   }
-  kv_say_word(encoding->found, encoding->expected);
+  encoding->found = encoding->expected;
   kv_check_judge(encoding, true);
   check_names(c, at);
   check_key(c, at);
@@ -190,18 +187,19 @@ static void check_count(kv_case *c) {
   static const char *const NAMES[] = {"VCEK or VLEK", "ASK or ASVK", "ARK"};
   const char *missing = NULL;
   unsigned others = 0;
-  kv_say_word(check->expected, "one VCEK or VLEK, one ASK or ASVK, one ARK");
+  check->expected = "one VCEK or VLEK, one ASK or ASVK, one ARK";
   for (size_t i = 0; i < 3; i++) {
     others += slots[i]->others;
     if (!slots[i]->given && !missing) missing = NAMES[i];
   }
   kv_check_judge(check, others == 0);
-  kv_say_word(check->found, others ? "different certificates for one place" : check->expected);
+  check->found = others ? "different certificates for one place" : check->expected;
   if (!missing) return;
-  kv_say(check->found, "no %s", missing);
+  check->found = kv_say(c, "no %s", missing);
   if (others == 0)
-    kv_check_skip(check, false, c->vek.given ? "no %s was given" : "no %s to verify with was given",
-                  missing);
+    kv_check_skip(
+        check, false,
+        kv_say(c, c->vek.given ? "no %s was given" : "no %s to verify with was given", missing));
 }
 
 /* ---- trust ---- */
@@ -225,12 +223,12 @@ static void check_trust(kv_case *c) {
     kv_check_skip(check, false, "there is no readable ARK");
     return;
   }
-  kv_say(check->expected, "the public key of AMD's %s root%s", kv_product_name(c->product),
-         c->verifier->root_count ? ", or of a root that was given" : "");
+  check->expected = kv_say(c, "the public key of AMD's %s root%s", kv_product_name(c->product),
+                           c->verifier->root_count ? ", or of a root that was given" : "");
   if (ark->rsa)
-    kv_say_hex(check->found, ark->key_id, KV_SHA256_SIZE);
+    check->found = kv_say_hex(c, ark->key_id, KV_SHA256_SIZE);
   else
-    kv_say_word(check->found, ark->certificate.key_text);
+    check->found = ark->certificate.key_text;
   c->result->root = root_of(c, ark);
   kv_check_judge(check, c->result->root != NULL);
 }

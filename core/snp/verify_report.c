@@ -31,19 +31,21 @@ static void check_rules(kv_case *c) {
   static const int BY_RULE[] = {KV_CHECK_RESERVED, KV_CHECK_TCB_RESERVED, KV_CHECK_AUTHOR_KEY,
                                 KV_CHECK_SIGNATURE_RESERVED, KV_CHECK_POLICY_RESERVED};
   kv_report_problem problems[KV_REPORT_PROBLEMS_MAX];
+  char text[KV_CHECK_TEXT];
   size_t count = kv_report_check(&c->report, c->product, problems);
   for (size_t i = 0; i < sizeof BY_RULE / sizeof *BY_RULE; i++) {
     kv_check *check = check_of(c, (kv_check_id)BY_RULE[i]);
-    kv_say_word(check->expected,
-                BY_RULE[i] == KV_CHECK_POLICY_RESERVED ? "bit 17 set, bits 63:26 zero" : "zero");
-    kv_say_word(check->found, check->expected);
+    check->expected =
+        BY_RULE[i] == KV_CHECK_POLICY_RESERVED ? "bit 17 set, bits 63:26 zero" : "zero";
+    check->found = check->expected;
     kv_check_judge(check, true);
   }
   for (size_t i = 0; i < count; i++) {
     int id = check_of_rule(problems[i].rule);
     if (id < 0 || check_of(c, (kv_check_id)id)->status == KV_FAIL) continue;
     kv_check *check = check_of(c, (kv_check_id)id);
-    kv_report_problem_text(&c->report, &problems[i], check->found, sizeof check->found);
+    check->found =
+        kv_say(c, "%s", kv_report_problem_text(&c->report, &problems[i], text, sizeof text));
     kv_check_judge(check, false);
   }
   kv_check *tcb = check_of(c, KV_CHECK_TCB_RESERVED);
@@ -53,8 +55,8 @@ static void check_rules(kv_case *c) {
 
 static void check_vmpl(kv_case *c) {
   kv_check *check = check_of(c, KV_CHECK_VMPL);
-  kv_say_word(check->expected, "0 to 3");
-  kv_say(check->found, "%u", (unsigned)c->report.vmpl);
+  check->expected = "0 to 3";
+  check->found = kv_say(c, "%u", (unsigned)c->report.vmpl);
   kv_check_judge(check, c->report.vmpl <= 3);
   if (c->report.vmpl == KV_REPORT_VMPL_HOST)
     kv_check_explain(check, "the host asked for this report, not the guest");
@@ -63,16 +65,16 @@ static void check_vmpl(kv_case *c) {
 static void check_key_info(kv_case *c) {
   kv_check *check = check_of(c, KV_CHECK_KEY_INFO);
   unsigned key = kv_report_signing_key(&c->report);
-  kv_say_word(check->expected, "bits 31:5 zero, SIGNING_KEY 0, 1 or 7");
-  kv_say(check->found, "0x%x", (unsigned)c->report.key_info);
+  check->expected = "bits 31:5 zero, SIGNING_KEY 0, 1 or 7";
+  check->found = kv_say(c, "0x%x", (unsigned)c->report.key_info);
   kv_check_judge(check, (c->report.key_info & ~KV_KEY_INFO_KNOWN) == 0 &&
                             (key <= KV_SIGNING_KEY_VLEK || key == KV_SIGNING_KEY_NONE));
 }
 
 void kv_case_check_report(kv_case *c) {
   kv_check *check = check_of(c, KV_CHECK_VERSION);
-  kv_say(check->expected, "%d to %d", KV_REPORT_VERSION_MIN, KV_REPORT_VERSION_MAX);
-  kv_say(check->found, "%u", (unsigned)c->result->report_version);
+  check->expected = kv_say(c, "%d to %d", KV_REPORT_VERSION_MIN, KV_REPORT_VERSION_MAX);
+  check->found = kv_say(c, "%u", (unsigned)c->result->report_version);
   kv_check_judge(check, c->result->readable);
   if (!c->result->readable) {
     for (int i = KV_CHECK_SIGNATURE_ALGO; i <= KV_CHECK_SIGNATURE_RESERVED; i++)
@@ -80,8 +82,8 @@ void kv_case_check_report(kv_case *c) {
     return;
   }
   check = check_of(c, KV_CHECK_SIGNATURE_ALGO);
-  kv_say(check->expected, "%d", KV_REPORT_ALGO_ECDSA_P384_SHA384);
-  kv_say(check->found, "%u", (unsigned)c->report.signature_algo);
+  check->expected = kv_say(c, "%d", KV_REPORT_ALGO_ECDSA_P384_SHA384);
+  check->found = kv_say(c, "%u", (unsigned)c->report.signature_algo);
   kv_check_judge(check, c->report.signature_algo == KV_REPORT_ALGO_ECDSA_P384_SHA384);
   check_vmpl(c);
   check_key_info(c);
@@ -108,8 +110,8 @@ static bool check_present(kv_case *c) {
     kv_check_skip(check, false, "the report's version is not known");
     return true;
   }
-  kv_say_word(check->expected, "MASK_CHIP_KEY 0, SIGNING_KEY not 7");
-  kv_say(check->found, "0x%x", (unsigned)c->report.key_info);
+  check->expected = "MASK_CHIP_KEY 0, SIGNING_KEY not 7";
+  check->found = kv_say(c, "0x%x", (unsigned)c->report.key_info);
   kv_check_judge(check, true);
   if (kv_report_signing_key(&c->report) == KV_SIGNING_KEY_NONE)
     kv_check_explain(check, "SIGNING_KEY says that no key signed it");
@@ -122,18 +124,15 @@ static bool check_present(kv_case *c) {
 static void check_scalars(kv_case *c, const scalars *given, bool *in_range) {
   kv_check *check = check_of(c, KV_CHECK_SCALARS);
   const kv_p384 *curve = c->verifier->curve;
-  kv_say_word(check->expected, "zero");
-  kv_say_word(check->found, given->padded ? "zero" : "not zero");
+  check->expected = "zero";
+  check->found = given->padded ? "zero" : "not zero";
   kv_check_judge(check, given->padded);
 
   check = check_of(c, KV_CHECK_RANGE);
   bool r = kv_p384_in_range(curve, given->r), s = kv_p384_in_range(curve, given->s);
   *in_range = r && s;
-  kv_say_word(check->expected, "1 <= r < n, 1 <= s < n");
-  kv_say_word(check->found, *in_range ? check->expected
-                            : r       ? "s is not"
-                            : s       ? "r is not"
-                                      : "neither is");
+  check->expected = "1 <= r < n, 1 <= s < n";
+  check->found = *in_range ? check->expected : r ? "s is not" : s ? "r is not" : "neither is";
   kv_check_judge(check, *in_range);
 }
 
@@ -153,8 +152,8 @@ static void check_value(kv_case *c, const scalars *given) {
     kv_check_skip(check, false, "out of memory");
     return;
   }
-  kv_say_word(check->expected, "ECDSA P-384, SHA-384 of bytes 0x000 to 0x29f, by the VEK");
-  kv_say_word(check->found, result ? check->expected : "not by the VEK, or other bytes");
+  check->expected = "ECDSA P-384, SHA-384 of bytes 0x000 to 0x29f, by the VEK";
+  check->found = result ? check->expected : "not by the VEK, or other bytes";
   kv_check_judge(check, result == 1);
 }
 
@@ -182,8 +181,8 @@ static void check_tcb_order(kv_case *c, kv_check_id id, uint64_t low, uint64_t h
     return;
   }
   kv_tcb a = kv_tcb_parse(layout, low), b = kv_tcb_parse(layout, high);
-  kv_say(check->expected, "each part at most that of 0x%016llx", (unsigned long long)high);
-  kv_say(check->found, "0x%016llx", (unsigned long long)low);
+  check->expected = kv_say(c, "each part at most that of 0x%016llx", (unsigned long long)high);
+  check->found = kv_say(c, "0x%016llx", (unsigned long long)low);
   kv_check_judge(check, kv_tcb_at_most(&a, &b));
 }
 
@@ -194,8 +193,9 @@ static void check_firmware(kv_case *c) {
       (unsigned)r->current_major << 16 | (unsigned)r->current_minor << 8 | r->current_build;
   unsigned committed =
       (unsigned)r->committed_major << 16 | (unsigned)r->committed_minor << 8 | r->committed_build;
-  kv_say(check->expected, "at most %u.%u.%u", r->current_major, r->current_minor, r->current_build);
-  kv_say(check->found, "%u.%u.%u", r->committed_major, r->committed_minor, r->committed_build);
+  check->expected =
+      kv_say(c, "at most %u.%u.%u", r->current_major, r->current_minor, r->current_build);
+  check->found = kv_say(c, "%u.%u.%u", r->committed_major, r->committed_minor, r->committed_build);
   kv_check_judge(check, committed <= current);
 }
 
