@@ -399,3 +399,16 @@ describe("real evidence", function()
     end)
   end
 end)
+
+describe("evidence, as text", function()
+  local attest = require "kavach.attest"
+
+  it("says what it was taken for, and how that was encoded", function()
+    for expected, b in pairs {
+      report = report, ["hex report"] = snp.hex(report),
+      ["extended report"] = report .. bytes.table_of(chain),
+    } do
+      assert.equal(expected, tostring(assert(attest.parse(b))))
+    end
+  end)
+end)

@@ -33,7 +33,7 @@ local Evidence = { __name = "kavach.Evidence" }
 Evidence.__index = Evidence
 
 function Evidence:__tostring()
-  local words = { self.encoding ~= "none" and self.encoding or nil, self.kind }
+  local words = self.encoding == "none" and { self.kind } or { self.encoding, self.kind }
   if self.files then words[#words + 1] = "(" .. table.concat(self.files, " ") .. ")" end
   return table.concat(words, " ")
 end
