@@ -12,7 +12,11 @@
 #define VERIFIER "kavach.snp.verifier"
 #define JOB "kavach.snp.verify_job"
 
-enum { CERTIFICATES_MAX = 32, CRLS_MAX = 32, LIST_MAX = 4096 /* with 11 KiB each, of which 5 are used */ };
+enum {
+  CERTIFICATES_MAX = 32,
+  CRLS_MAX = 32,
+  LIST_MAX = 4096, /* with 11 KiB each, of which 5 are used */
+};
 
 /* ---- values from tables ---- */
 
