@@ -89,13 +89,7 @@ static void read_hash(lua_State *L, kv_measure_job *job) {
 /* ---- the job ---- */
 
 static int free_job(lua_State *L) {
-  kv_measure_job *job = lua_touserdata(L, 1);
-  if (job->begun &&
-      !atomic_load(&job->done)) { /* closing while threads are at it: leave it to them */
-    atomic_store(&job->stop, true);
-    return 0;
-  }
-  kv_measure_job_free(job);
+  kv_measure_job_free(luaL_checkudata(L, 1, JOB));
   return 0;
 }
 

@@ -136,6 +136,9 @@ static void run_initrd(kv_work *work) {
            kv_file_sha256(job->initrd_path, &job->stop, job->measure.kernel.initrd, &part->error));
 }
 
+/* The other part may be at it, too: it is stopped with this one. */
+static void stop(kv_work *work) { atomic_store(&((kv_measure_part *)work)->job->stop, true); }
+
 int kv_measure_job_begin(kv_measure_job *job) {
   int parts = job->initrd_path ? 2 : 1;
   if (job->wants_trace) {
@@ -143,8 +146,8 @@ int kv_measure_job_begin(kv_measure_job *job) {
     job->measure.on_step_arg = job;
   }
   job->begun = true;
-  job->images = (kv_measure_part){.work.run = run_images, .job = job};
-  job->initrd = (kv_measure_part){.work.run = run_initrd, .job = job};
+  job->images = (kv_measure_part){.work = {run_images, stop}, .job = job};
+  job->initrd = (kv_measure_part){.work = {run_initrd, stop}, .job = job};
   atomic_init(&job->left, parts);
   atomic_init(&job->stop, false);
   return parts;
@@ -159,4 +162,7 @@ void kv_measure_job_free(kv_measure_job *job) {
   }
   free(job->trace);
   job->trace = NULL;
+  free(job->ovmf_bytes); /* there still, if not every part was run */
+  free(job->svsm_bytes);
+  job->ovmf_bytes = job->svsm_bytes = NULL;
 }

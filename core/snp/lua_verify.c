@@ -74,7 +74,6 @@ static size_t read_certificates(lua_State *L, int table, kv_verify_certificate *
 
 typedef struct lua_verifier {
   kv_verifier *verifier;
-  atomic_uint busy; /* jobs that have begun and are not done */
   bool has_now;
   int64_t now;
   kv_product product;
@@ -104,11 +103,8 @@ static void read_now(lua_State *L, int table, bool *has_now, int64_t *now) {
   lua_pop(L, 1);
 }
 
-/* A state that closes finalises everything before it frees anything, and waits for threads last: a
- * verifier or job that one is at is left to it. */
 static int free_verifier(lua_State *L) {
   lua_verifier *self = luaL_checkudata(L, 1, VERIFIER);
-  if (atomic_load(&self->busy) > 0) return 0;
   kv_verifier_free(self->verifier);
   self->verifier = NULL;
   return 0;
@@ -231,23 +227,23 @@ typedef struct verify_job {
   evidence *evidence;
   answer *answers;
   bool begun;
-  atomic_bool done;
+  atomic_bool stop, done;
 } verify_job;
 
 static void run_job(kv_work *work) {
   verify_job *self = (verify_job *)work;
-  for (size_t i = 0; i < self->count; i++) {
+  for (size_t i = 0; i < self->count && !atomic_load(&self->stop); i++) {
     answer *to = &self->answers[i];
     to->status =
         kv_verify(self->verifier->verifier, &self->evidence[i].input, &to->result, &to->error);
   }
-  atomic_fetch_sub(&self->verifier->busy, 1);
   atomic_store(&self->done, true);
 }
 
+static void stop_job(kv_work *work) { atomic_store(&((verify_job *)work)->stop, true); }
+
 static int free_job(lua_State *L) {
   verify_job *self = luaL_checkudata(L, 1, JOB);
-  if (self->begun && !atomic_load(&self->done)) return 0;
   free(self->evidence);
   free(self->answers);
   self->evidence = NULL;
@@ -279,7 +275,7 @@ static int new_job(lua_State *L) {
   lua_settop(L, 2);
   verify_job *self = lua_newuserdatauv(L, sizeof *self, 2);
   memset(self, 0, sizeof *self);
-  self->work.run = run_job;
+  self->work = (kv_work){.run = run_job, .stop = stop_job};
   self->verifier = verifier;
   luaL_setmetatable(L, JOB);
   self->evidence = calloc(count + 1, sizeof *self->evidence);
@@ -303,7 +299,6 @@ static verify_job *begin(lua_State *L) {
   verify_job *self = luaL_checkudata(L, 1, JOB);
   if (self->begun) luaL_error(L, "this verification has begun already");
   self->begun = true;
-  atomic_fetch_add(&self->verifier->busy, 1);
   return self;
 }
 
