@@ -16,7 +16,10 @@ local argparse = require "argparse"
 local json = require "kavach.json"
 local support = require "support"
 
-local NAMES <const> = { "run_true", "exec", "startup", "processes", "stream", "memory", "measure" }
+local NAMES <const> = {
+  "run_true", "exec", "startup", "processes", "stream", "memory", "measure", "report", "verify",
+  "verify_process",
+}
 local RUNS <const> = 10
 
 -- ---- from a line to a figure -------------------------------------------------------------------
