@@ -80,6 +80,16 @@ for name, image in pairs(images) do
 end
 write("snp_ovmf", ovmf)
 
+-- ---- signatures: the private key, the nonce, then the digest ------------------------------------
+
+local signatures = {}
+for _, key in ipairs { 0, 1, 2, 3, 129, 130 } do
+  for _, nonce in ipairs { 0, 1, 2, 129 } do
+    signatures[("%d-%d"):format(key, nonce)] = string.char(key, nonce) .. ("\171"):rep(48)
+  end
+end
+write("snp_p384", signatures)
+
 -- ---- JSON ---------------------------------------------------------------------------------------
 
 local function bundle(members)
