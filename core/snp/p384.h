@@ -12,7 +12,7 @@
 
 enum {
   KV_P384_SIZE = 48,          /* of a coordinate, a scalar and SHA-384 */
-  KV_P384_PREPARE_AFTER = 3,  /* verifications, before tables are made */
+  KV_P384_PREPARE_AFTER = 3,  /* verifications, before tables are made: they cost as much as 3 */
   KV_P384_PREPARED_MAX = 256, /* keys that have tables at one time: about 160 kB each */
 };
 
