@@ -179,8 +179,11 @@ local Reasons = {
 ---@return boolean
 ---@return string[]? reasons
 function Report:verify(product)
-  local reasons = claims.problems(self.claims or claims.of(self))
-  if not self.claims then
+  local reasons
+  if self.claims then
+    reasons = claims.problems(self.claims)
+  else
+    reasons = claims.vmpl_problem(self.vmpl)
     for _, problem in ipairs(show.problems(self:to_bytes(), product)) do
       reasons[#reasons + 1] = problem.message
     end

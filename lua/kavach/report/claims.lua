@@ -82,6 +82,13 @@ local function must_be_hex(must, claims, name, count)
     #text, all_hex and "" or ", not all of them hex")
 end
 
+--- What of the structural check is about VMPL: a list of what is wrong, empty if nothing is.
+---@param vmpl integer
+---@return string[]
+function M.vmpl_problem(vmpl)
+  return vmpl == 0 and {} or { ("vmpl must be 0, is %d"):format(vmpl) }
+end
+
 --- The structural check: a list of what is wrong, empty if nothing is.
 ---@param claims table
 ---@return string[]
@@ -94,7 +101,7 @@ function M.problems(claims)
   must_be_hex(must, claims, "report_id", REPORT_ID_DIGITS)
   must(#claims.signature >= SIGNATURE_MIN,
     "signature must be at least %d bytes, is %d", SIGNATURE_MIN, #claims.signature)
-  must(claims.vmpl == 0, "vmpl must be 0, is %d", claims.vmpl)
+  table.move(M.vmpl_problem(claims.vmpl), 1, 1, #found + 1, found)
   return found
 end
 
