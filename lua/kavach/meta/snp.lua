@@ -113,4 +113,91 @@ function snp.base64(bytes) end
 ---@return string? kind
 function snp.unbase64(text, spaces) end
 
+-- ---- certificates and revocation lists ---------------------------------------------------------
+
+--- Security versions by component; `fmc` on Turin only.
+---@class kavach.snp.Tcb
+---@field fmc integer?
+---@field boot_loader integer
+---@field tee integer
+---@field snp integer
+---@field microcode integer
+
+---@class kavach.snp.Certificate
+---@field subject_cn string?
+---@field issuer_cn string?
+---@field subject string DER
+---@field issuer string DER
+---@field serial string
+---@field spki string DER
+---@field not_before integer seconds since 1970
+---@field not_after integer
+---@field key string for people: "EC P-384", "RSA-4096" …
+---@field pss_sha384 boolean whether it says that it is signed as AMD signs
+---@field product_name string?
+---@field product "Milan"|"Genoa"|"Turin"|nil
+---@field hwid string?
+---@field csp_id string?
+---@field tcb table those of kavach.snp.Tcb that it has
+---@field problem string? what is wrong with its extensions
+
+---@class kavach.snp.Crl
+---@field issuer_cn string?
+---@field issuer string DER
+---@field this_update integer seconds since 1970
+---@field next_update integer
+---@field pss_sha384 boolean
+---@field problem string?
+
+--- What a certificate says, genuine or not.
+---@param der string
+---@return kavach.snp.Certificate?
+---@return string? message
+---@return string? kind
+function snp.certificate_parse(der) end
+
+---@param der string
+---@return kavach.snp.Crl?
+---@return string? message
+---@return string? kind
+function snp.crl_parse(der) end
+
+--- Whether a list names a certificate's serial number.
+---@param crl string DER
+---@param der string
+---@return boolean?
+---@return string? message
+---@return string? kind
+function snp.crl_lists(crl, der) end
+
+--- Whether the issuer's RSA key signed a certificate or list, as AMD signs; names and dates are not
+--- looked at.
+---@param der string
+---@param issuer string DER
+---@return boolean?
+---@return string? message
+---@return string? kind
+function snp.signed_by(der, issuer) end
+
+--- The components of a TCB.
+---@param product "Milan"|"Genoa"|"Turin"
+---@param value integer 64 bits
+---@return kavach.snp.Tcb
+function snp.tcb_parse(product, value) end
+
+--- Raises if a component is missing, not the product's, or above 255.
+---@param product "Milan"|"Genoa"|"Turin"
+---@param tcb kavach.snp.Tcb
+---@return integer
+function snp.tcb_write(product, tcb) end
+
+---@param bytes string
+---@return string 32 bytes
+function snp.sha256(bytes) end
+
+---@param name "sha256"|"sha384"|"sha512"
+---@param bytes string
+---@return string
+function snp.digest(name, bytes) end
+
 return snp
