@@ -22,7 +22,6 @@ __attribute__((visibility("default"))) int luaopen_kavach_snp(lua_State *L) {
   kv_lua_id_block(L);
   kv_lua_emulate(L);
   kv_lua_certificate(L);
-  kv_lua_store(L);
   kv_lua_digest(L);
   return 1;
 }

@@ -33,9 +33,6 @@ void kv_lua_emulate(lua_State *L);
 /* What certificates and revocation lists say: lua_certificate.c. */
 void kv_lua_certificate(lua_State *L);
 
-/* Files that are private to their owner: lua_store.c. */
-void kv_lua_store(lua_State *L);
-
 /* Digests of bytes: lua_digest.c. */
 void kv_lua_digest(lua_State *L);
 

@@ -6,6 +6,7 @@
 ---
 --- Directories are 0700, files 0600, and each appears whole or not at all.
 
+local core = require "kavach.core"
 local err = require "kavach.err"
 local snp = require "kavach.snp"
 
@@ -81,10 +82,10 @@ function Cache:put(name, bytes)
     if not ok then return nil, err.new(kind, message, { op = "certs.fetch" }) end
     return true
   end
-  local ok, why = step(snp.private_directory(self.dir .. "/objects"))
-  if ok then ok, why = step(snp.private_directory(self.dir .. "/index")) end
-  if ok then ok, why = step(snp.private_file(path, bytes)) end
-  if ok then ok, why = step(snp.private_file(self.dir .. "/index/" .. name, digest .. "\n")) end
+  local ok, why = step(core.private_directory(self.dir .. "/objects"))
+  if ok then ok, why = step(core.private_directory(self.dir .. "/index")) end
+  if ok then ok, why = step(core.private_file(path, bytes)) end
+  if ok then ok, why = step(core.private_file(self.dir .. "/index/" .. name, digest .. "\n")) end
   if not ok then return nil, why end
   return path
 end

@@ -34,7 +34,7 @@ function M.prepare(dir)
         path_of(dir, name)), { path = dir })
     end
   end
-  local ok, message, kind = snp.private_directory(dir)
+  local ok, message, kind = core.private_directory(dir)
   if not ok then return err.fail(kind, message, { path = dir }) end
   return true
 end
@@ -57,7 +57,7 @@ function M.save(emulator)
   local manifest, why = manifest_of(emulator)
   if not manifest then return nil, why end
   local function write(name, text)
-    local ok, message, kind = snp.private_file(path_of(emulator.dir, name), text)
+    local ok, message, kind = core.private_file(path_of(emulator.dir, name), text)
     if ok then return true end
     return err.fail(kind, message, { path = emulator.dir })
   end

@@ -111,13 +111,13 @@ local function on_wait(url, status, ms)
 end
 
 local function write_files(dir, found)
-  local snp, pem, err = require "kavach.snp", require "kavach.attest.pem", require "kavach.err"
-  local ok, message, kind = snp.private_directory(dir)
+  local core, pem, err = require "kavach.core", require "kavach.attest.pem", require "kavach.err"
+  local ok, message, kind = core.private_directory(dir)
   if not ok then return err.fail(kind, message) end
   for _, role in ipairs(ROLES) do
     if found[role] then
       local der = found[role].der
-      ok, message, kind = snp.private_file(
+      ok, message, kind = core.private_file(
         ("%s/%s"):format(dir, role == "crl" and "crl.der" or role .. ".pem"),
         role == "crl" and der or pem.encode(der))
       if not ok then return err.fail(kind, message) end
