@@ -1,5 +1,7 @@
 /*
- * Files, for the parts of this room that face Lua. What is large is read in pieces and never held.
+ * Files, for what of this room faces Lua: the rest of it takes bytes. They are read here, not in
+ * Lua, because a measurement reads them on other threads, in pieces that are hashed while the cache
+ * has them: 60 MiB of initrd never become a string. Only lua_measure_job.c uses it.
  */
 #ifndef KV_SNP_LUA_FILE_H
 #define KV_SNP_LUA_FILE_H

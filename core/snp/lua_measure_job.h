@@ -1,6 +1,7 @@
 /*
  * A launch digest from files: what lua_measure.c hands to other threads, in one part or two. The
  * initrd is most of what there is to hash, so it is a part of its own. The job owns all it needs.
+ * It knows files and kv_work for Lua's sake, not Lua itself; measure.h knows neither.
  */
 #ifndef KV_SNP_LUA_MEASURE_JOB_H
 #define KV_SNP_LUA_MEASURE_JOB_H
