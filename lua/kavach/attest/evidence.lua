@@ -33,7 +33,8 @@ local Evidence = { __name = "kavach.Evidence" }
 Evidence.__index = Evidence
 
 function Evidence:__tostring()
-  local words = self.encoding == "none" and { self.kind } or { self.encoding, self.kind }
+  local words = { self.kind }
+  if self.encoding ~= "none" then table.insert(words, 1, self.encoding) end
   if self.files then words[#words + 1] = "(" .. table.concat(self.files, " ") .. ")" end
   return table.concat(words, " ")
 end
