@@ -1,62 +1,11 @@
 --- `kavach measure`: launch digests, and ID blocks for them. The options are those of
 --- sev-snp-measure and snp-create-id-block, so that scripts for these go on to work.
 
-local options = require "kavach.cli.options"
+local launch = require "kavach.cli.measure.launch"
 
 local EXIT_USAGE <const> = 64
-local MAX_U32 <const> = 0xffffffff
 
 -- ---- options -----------------------------------------------------------------------------------
-
---- A number of up to 64 bits, decimal or "0x…".
-local function mask(text)
-  local digits = text:match "^0[xX](%x+)$"
-  local n
-  if digits then
-    n = #digits:gsub("^0+", "") <= 16 and tonumber(text)
-  else
-    n = text:find "^%d+$" and tonumber(text)
-  end
-  n = n and math.tointeger(n)
-  if n then return n end
-  return nil, ("'%s' is not a number of up to 64 bits (decimal or 0x…)"):format(text)
-end
-
---- The same, from 0 to `max`.
-local function unsigned(max)
-  return function(text)
-    local n, message = mask(text)
-    if n and n >= 0 and n <= max then return n end
-    return nil, message or ("'%s' is not a number from 0 to %d"):format(text, max)
-  end
-end
-
-local function configure_launch(parser)
-  parser:option("--mode", "snp (default), snp:ovmf-hash, snp:svsm, sev or seves."):argname "MODE"
-    :choices { "snp", "snp:ovmf-hash", "snp:svsm", "sev", "seves" }
-  parser:option("--vcpus", "How many CPUs the guest has."):argname "N"
-    :convert(options.integer(0, 4096))
-  parser:option("--vcpu-type", "QEMU's model of them: EPYC-v4, EPYC-Milan …"):argname "TYPE"
-  parser:option("--vcpu-sig", "Or their signature (CPUID 1, EAX)."):argname "N"
-    :convert(unsigned(MAX_U32))
-  parser:option("--vcpu-family", "Or their family, with model and stepping."):argname "N"
-    :convert(unsigned(270))
-  parser:option("--vcpu-model", "Their model."):argname "N":convert(unsigned(255))
-  parser:option("--vcpu-stepping", "Their stepping."):argname "N":convert(unsigned(15))
-  parser:option("--vmm-type", "Who launches: QEMU (default), ec2 or gce."):argname "VMM"
-  parser:option("--guest-features", "SEV_FEATURES of an snp guest (default 0x1)."):argname "N"
-    :convert(mask)
-  parser:option("--ovmf", "The firmware."):argname "FILE"
-  parser:option("--snp-ovmf-hash --ovmf-hash", "The digest after the firmware's pages, which are "
-    .. "then not read (mode snp)."):argname "HASH":target "ovmf_hash"
-  parser:option("--kernel", "The kernel that QEMU is given."):argname "FILE"
-  parser:option("--initrd", "Its initrd."):argname "FILE"
-  parser:option("--append", "Its command line."):argname "LINE"
-  parser:option("--svsm", "The SVSM's image (mode snp:svsm)."):argname "FILE"
-  parser:option("--vars-size", "Bytes of OVMF_VARS (mode snp:svsm)."):argname "N"
-    :convert(unsigned(1 << 32))
-  parser:option("--vars-file", "Or that file."):argname "FILE"
-end
 
 local function configure_id_block(parser)
   parser:option("--measurement", "Not measured but given: a launch digest in hex or base64, to "
@@ -68,14 +17,15 @@ local function configure_id_block(parser)
   parser:option("--family-id", "16 bytes of it, in hex."):argname "HEX"
   parser:option("--image-id", "16 bytes of it, in hex."):argname "HEX"
   parser:option("--guest-svn", "Its security version number."):argname "N"
-    :convert(unsigned(MAX_U32))
-  parser:option("--policy", "The guest policy (default 0x30000)."):argname "N":convert(mask)
+    :convert(launch.unsigned(0xffffffff))
+  parser:option("--policy", "The guest policy (default 0x30000)."):argname "N"
+    :convert(launch.mask)
 end
 
 local function configure(parser)
   parser:description("Compute what MEASUREMENT of an attestation report will be for a guest that "
     .. "is launched so, and make ID blocks.")
-  configure_launch(parser)
+  launch.configure(parser)
   configure_id_block(parser)
   parser:option("--output-format", "How digests are printed: hex (default) or base64.")
     :argname "FORMAT":choices { "hex", "base64" }
@@ -96,53 +46,25 @@ end
 
 -- ---- from words to options ----------------------------------------------------------------------
 
---- How kavach.measure calls what the command line calls otherwise.
-local LAUNCH <const> = {
-  mode = "mode", vcpus = "vcpus", vcpu_type = "vcpu_type", vcpu_sig = "vcpu_sig",
-  vcpu_family = "vcpu_family", vcpu_model = "vcpu_model", vcpu_stepping = "vcpu_stepping",
-  vmm = "vmm_type", guest_features = "guest_features", ovmf = "ovmf", ovmf_hash = "ovmf_hash",
-  kernel = "kernel", initrd = "initrd", append = "append", svsm = "svsm", vars_size = "vars_size",
-  vars_file = "vars_file", trace = "verbose",
-}
+-- What is about an ID block: how messages of the Lua API call it, and the command line.
 local ID_BLOCK <const> = {
-  id_key = "id_key", author_key = "author_key", family_id = "family_id", image_id = "image_id",
-  guest_svn = "guest_svn", policy = "policy",
+  id_key = "--idkey", author_key = "--authorkey", family_id = "--family-id",
+  image_id = "--image-id", guest_svn = "--guest-svn", policy = "--policy",
 }
-local SPELLED <const> = {
-  vmm = "--vmm-type", ovmf_hash = "--snp-ovmf-hash", id_key = "--idkey", digest = "--measurement",
-  author_key = "--authorkey",
-}
-
-local function picked(args, names)
-  local out = {}
-  for key, name in pairs(names) do out[key] = args[name] end
-  return out
-end
-
---- A message of the Lua API with the options as the command line has them.
-local function spelled(message)
-  message = message:gsub("^%w+: ", ""):gsub("^id_block: ", "")
-  return (message:gsub("%f[%w_][%w_]+%f[^%w_]", function(word)
-    if SPELLED[word] then return SPELLED[word] end
-    if word:find("_", 1, true) and (LAUNCH[word] or ID_BLOCK[word]) then
-      return "--" .. word:gsub("_", "-")
-    end
-  end):gsub("^%f[%w](%w+)", function(word)
-    if LAUNCH[word] or ID_BLOCK[word] then return "--" .. word end
-  end))
-end
+local SPELLED <const> = { digest = "--measurement" }
+for key, option in pairs(ID_BLOCK) do SPELLED[key] = option end
 
 local function usage(message)
-  require("kavach.cli").complain("measure: " .. spelled(message) .. "; see kavach measure --help")
+  require("kavach.cli").complain("measure: " .. launch.spelled(message, SPELLED)
+    .. "; see kavach measure --help")
   return EXIT_USAGE
 end
 
 --- A launch digest that is given leaves nothing to measure.
 local function given_problem(args)
   if not args.id_key then return "--measurement needs --idkey: an ID block is what it is for" end
-  for key, name in pairs(LAUNCH) do
-    if args[name] and key ~= "trace" then return key .. " is not used with --measurement" end
-  end
+  local key = next(launch.picked(args) or {})
+  if key then return key .. " is not used with --measurement" end
 end
 
 --- What is only about an ID block, without the key to sign it.
@@ -245,14 +167,17 @@ local function plan(args)
   if args.measurement then
     message = given_problem(args)
   else
-    args.plan, message = require "kavach.measure".plan(picked(args, LAUNCH))
+    local wanted = launch.picked(args) or {}
+    wanted.trace = args.verbose
+    args.plan, message = require "kavach.measure".plan(wanted)
   end
   message = message or key_problem(args) or dump_problem(args)
   if message or not args.id_key then return message end
   if args.plan and (args.plan.mode == "sev" or args.plan.mode == "seves") then
     return "--idkey: an ID block is for SNP guests, not for mode " .. args.plan.mode
   end
-  local id_options = picked(args, ID_BLOCK)
+  local id_options = {}
+  for key in pairs(ID_BLOCK) do id_options[key] = args[key] end
   id_options.digest = args.measurement or ("\0"):rep(48)
   args.id_plan, message = require "kavach.measure.id_block".plan(id_options)
   return message
