@@ -74,6 +74,20 @@ EVP_PKEY *kv_emulate_key_read(kv_emulated_role role, const char *pem, size_t siz
   return is_authority(role) ? read_rsa(pem, size, error) : kv_sev_key_read(pem, size, error);
 }
 
+int kv_emulate_key_check(kv_emulated_role role, const char *pem, size_t size, const uint8_t *der,
+                         size_t der_size, kv_error *error) {
+  EVP_PKEY *key = kv_emulate_key_read(role, pem, size, error);
+  if (!key) return -1;
+  X509 *certificate = der_size < INT32_MAX ? d2i_X509(NULL, &der, (long)der_size) : NULL;
+  int status = 0;
+  if (!certificate || X509_check_private_key(certificate, key) != 1)
+    status = kv_fail(error, "invalid_argument", "the key is not its certificate's");
+  X509_free(certificate);
+  EVP_PKEY_free(key);
+  ERR_clear_error();
+  return status;
+}
+
 /* ---- reports ------------------------------------------------------------------------------------
  */
 

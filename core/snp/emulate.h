@@ -60,6 +60,11 @@ int kv_emulate_key(kv_emulated_role role, kv_emulated_bytes *pem, kv_error *erro
 /* A private key of PEM text, of the kind that the role needs. EVP_PKEY_free it. NULL and *error. */
 EVP_PKEY *kv_emulate_key_read(kv_emulated_role role, const char *pem, size_t size, kv_error *error);
 
+/* Checks that PEM text is the private key, of the kind that the role needs, of a certificate in
+ * DER. */
+int kv_emulate_key_check(kv_emulated_role role, const char *pem, size_t size, const uint8_t *der,
+                         size_t der_size, kv_error *error);
+
 /* Makes a certificate for `key`, in DER, signed with RSASSA-PSS, SHA-384, MGF1 with SHA-384 and
  * salt length 48. `issuer` is the issuer's certificate in DER; NULL and 0 for the ARK, which signs
  * itself. */

@@ -155,6 +155,19 @@ static int key_job_result(lua_State *L) {
   return 1;
 }
 
+/* emulate_key_check(role, key, certificate): true if the key (PEM) is the certificate's (DER). Or
+ * nil, a message and a kind. */
+static int emulate_key_check(lua_State *L) {
+  size_t pem_size, der_size;
+  kv_error error;
+  kv_emulated_role role = to_role(L, 1);
+  const char *pem = luaL_checklstring(L, 2, &pem_size), *der = luaL_checklstring(L, 3, &der_size);
+  if (kv_emulate_key_check(role, pem, pem_size, (const uint8_t *)der, der_size, &error) < 0)
+    return kv_lua_failure(L, &error);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 /* ---- certificates
  * -------------------------------------------------------------------------------- */
 
@@ -287,6 +300,7 @@ static int random_bytes(lua_State *L) {
 
 void kv_lua_emulate(lua_State *L) {
   static const luaL_Reg FUNCTIONS[] = {{"emulate_key", emulate_key},
+                                       {"emulate_key_check", emulate_key_check},
                                        {"emulate_certificate", emulate_certificate},
                                        {"emulate_crl", emulate_crl},
                                        {"emulate_sign", emulate_sign},

@@ -19,7 +19,9 @@
 
 local err = require "kavach.err"
 local json = require "kavach.json"
+local roles = require "kavach.attest.roles"
 local snp = require "kavach.snp"
+local tcb_of = require "kavach.attest.tcb"
 
 local M = {}
 
@@ -29,8 +31,6 @@ M.VERSION = 1
 local SIZE_MAX <const> = 1024 * 1024
 local REPORT_SIZE <const>, NONCE_SIZE <const> = 1184, 64
 local CERTIFICATE_MAX <const>, MADE_BY_MAX <const> = 64 * 1024, 200
-local ROLES = { vcek = true, vlek = true, ask = true, asvk = true, ark = true }
-local PRODUCTS = { Milan = true, Genoa = true, Turin = true }
 
 ---@class kavach.Bundle
 ---@field made_by string
@@ -68,7 +68,7 @@ local function read_certificates(value)
   if type(value) ~= "table" or json.is_array(value) then return nil, "an object" end
   local certificates = {}
   for role, text in pairs(value) do
-    if not ROLES[role] then
+    if not roles.is(role) then
       return nil, ("of vcek, vlek, ask, asvk and ark; it has '%s'"):format(role)
     end
     local der, must = from_base64(text, nil, CERTIFICATE_MAX)
@@ -94,7 +94,7 @@ local READERS = {
   end,
   nonce = function(value) return from_hex(value, NONCE_SIZE) end,
   product = function(value)
-    if PRODUCTS[value] then return value end
+    if type(value) == "string" and tcb_of.product(value) == value then return value end
     return nil, "Milan, Genoa or Turin"
   end,
   report = function(value) return from_base64(value, REPORT_SIZE) end,

@@ -3,36 +3,26 @@
 --- and nothing accepts one unless it is told to trust this very directory.
 ---
 ---   local platform = assert(emulator.init { dir = "platform", product = "milan" })
----   local bundle = assert(emulator.open "platform":report { report_data = nonce })
+---   local bundle = assert(emulator.open "platform":report { report_data = nonce,
+---     measure = { ovmf = "OVMF.fd", vcpus = 4, vcpu_type = "EPYC-v4" } })
 
 local bundle = require "kavach.attest.bundle"
 local check = require "kavach.check"
 local core = require "kavach.core"
 local err = require "kavach.err"
 local files = require "kavach.attest.emulator_files"
+local keys_of = require "kavach.attest.emulator_keys"
+local report_of = require "kavach.attest.emulator_report"
+local roles = require "kavach.attest.roles"
 local snp = require "kavach.snp"
-local task = require "kavach.task"
 local tcb_of = require "kavach.attest.tcb"
 
 local M = {}
 
-local ROLES <const> = { "ark", "ask", "asvk", "vcek", "vlek" }
 local DAY <const> = 24 * 3600
--- Lifetimes as AMD's: 25 years for authorities, 7 for a VCEK, 1 for a VLEK.
-local DAYS = { ark = 9131, ask = 9131, asvk = 9131, vcek = 2557, vlek = 365 }
-local ISSUERS = { ask = "ark", asvk = "ark", vcek = "ask", vlek = "asvk" }
 local CHIP_ID_SIZE <const>, CHIP_ID_SIZE_TURIN <const> = 64, 8
-local LAST_TIME <const> = 253402300799 -- 9999-12-31, the last that X.509 can say
-
--- What each product is like unless told otherwise: CPUID family, model, stepping; firmware.
-local PRODUCTS = {
-  Milan = { cpuid = { 0x19, 0x01, 1 }, version = 3,
-    tcb = { boot_loader = 4, tee = 0, snp = 24, microcode = 219 } },
-  Genoa = { cpuid = { 0x19, 0x11, 1 }, version = 3,
-    tcb = { boot_loader = 10, tee = 0, snp = 23, microcode = 84 } },
-  Turin = { cpuid = { 0x1a, 0x02, 1 }, version = 5,
-    tcb = { fmc = 1, boot_loader = 1, tee = 1, snp = 4, microcode = 81 } },
-}
+local LAST_TIME <const> = keys_of.LAST_TIME
+local MASK_CHIP_KEY <const> = 2
 
 ---@class kavach.Emulator
 ---@field dir string
@@ -50,85 +40,80 @@ Emulator.__name = "kavach.Emulator"
 
 -- ---- making one ------------------------------------------------------------------------------
 
---- A VCEK's or VLEK's certificate for a TCB; an authority's without one.
-local function make_certificate(self, role, key, tcb)
-  local issuer = ISSUERS[role]
-  local der, message, kind = snp.emulate_certificate {
-    role = role, product = self.product, key = key,
-    issuer = issuer and self.certificates[issuer], issuer_key = issuer and self.keys[issuer],
-    not_before = self.not_before,
-    not_after = math.min(self.not_before + DAYS[role] * DAY, LAST_TIME),
-    tcb = tcb and snp.tcb_write(self.product, tcb), chip_id = self.chip_id, csp_id = self.csp_id,
-  }
-  if not der then return err.fail(kind, message) end
-  return der
-end
-
---- Makes a key of each role, on the thread pool.
-local function make_keys(progress)
-  local keys, done = {}, 0
-  local made = task.map(ROLES, {}, function(role)
-    local job = snp.emulate_key(role)
-    task.wait(function(finish) core.work(job:work(), job, finish) end)
-    done = done + 1
-    if progress then progress(done, #ROLES, role) end
-    return { job:result() }
-  end)
-  for i, role in ipairs(ROLES) do
-    if not made[i][1] then return err.fail(made[i][3], made[i][2]) end
-    keys[role] = made[i][1]
+local function check_keys(keys)
+  for role in pairs(keys) do
+    if not roles.is(role) then return nil, "PEM by role: " .. table.concat(roles.ALL, ", ") end
   end
   return keys
 end
 
-local function bytes_of(size)
-  return function(value)
-    if type(value) == "string" and #value == size then return value end
-    return nil, ("%d bytes"):format(size)
-  end
+--- Why a VLEK cannot name such a cloud provider, or nil.
+---@param text string
+---@return string?
+function M.csp_id_problem(text)
+  if #text > 0 and #text <= 127 and not text:find "[^ -~]" then return nil end
+  return "1 to 127 printable ASCII characters"
 end
 
-local INIT = {
+local function check_csp_id(text)
+  local problem = M.csp_id_problem(text)
+  if problem then return nil, problem end
+  return text
+end
+
+local INIT <const> = {
   dir = { type = "string", required = true },
   product = { type = "string", default = "milan", fn = tcb_of.check_product },
   chip_id = { type = "string" }, -- 64 bytes; of Turin, 8
-  csp_id = { type = "string", default = "CN=simulated.invalid" },
+  csp_id = { type = "string", default = "CN=simulated.invalid", fn = check_csp_id },
   tcb = { type = "table" },
   not_before = { type = "integer", min = 0, max = LAST_TIME }, -- default: now
-  progress = { type = "function" },                            -- (done, all, role)
+  keys = { map = "string", fn = check_keys, default = {} },
+  progress = { type = "function" }, -- (done, all, role)
 }
+
+--- Why a product can have no such chip id, or nil.
+---@param product string
+---@param id string
+---@return string?
+function M.chip_id_problem(product, id)
+  local size = product == "Turin" and CHIP_ID_SIZE_TURIN or CHIP_ID_SIZE
+  if #id ~= size then return ("%d bytes on %s, not %d"):format(size, product, #id) end
+  if not id:find "[^\0]" then return "all zero is what a masked one looks like" end
+end
 
 --- A chip id in 64 bytes, random unless one is given.
 local function full_chip_id(product, given)
-  local size = product == "Turin" and CHIP_ID_SIZE_TURIN or CHIP_ID_SIZE
-  local id = given or snp.random(size)
-  if #id ~= size then return nil, ("chip_id: %d bytes on %s, not %d"):format(size, product, #id) end
-  if not id:find "[^\0]" then return nil, "chip_id: all zero is what a masked one looks like" end
-  return id .. ("\0"):rep(CHIP_ID_SIZE - size)
+  local id = given or snp.random(product == "Turin" and CHIP_ID_SIZE_TURIN or CHIP_ID_SIZE)
+  return id .. ("\0"):rep(CHIP_ID_SIZE - #id)
 end
 
---- Makes an emulator in a directory, which must not have one.
+--- Makes an emulator in a directory that is new or empty: `product`, `chip_id` (random), `tcb`,
+--- `csp_id` (what the VLEK names), `not_before` (when its certificates begin), and `keys` of
+--- one's own by role, as for several chips under one ARK; the others are made.
 ---@param options table
 ---@return kavach.Emulator?
 ---@return kavach.Error?
 function M.init(options)
   options = check.table(INIT, options, "emulator.init", 2)
   local product = options.product
-  local chip_id, message = full_chip_id(product, options.chip_id)
-  if not chip_id then error("emulator.init: " .. message, 2) end
-  local tcb = options.tcb or PRODUCTS[product].tcb
-  snp.tcb_write(product, tcb) -- raises if it does not fit
-  local ok, why = files.prepare(options.dir)
+  local tcb = options.tcb or report_of.PRODUCTS[product].tcb
+  local problem = tcb_of.problem(product, tcb)
+    or options.chip_id and M.chip_id_problem(product, options.chip_id)
+  if problem then
+    error(("emulator.init: %s%s"):format(problem:find "^tcb" and "" or "chip_id: ", problem), 2)
+  end
+  local ok, why = files.check_free(options.dir)
   if not ok then return nil, why end
   local self = setmetatable({
-    dir = options.dir, product = product, simulated = true, tcb = tcb, chip_id = chip_id,
-    csp_id = options.csp_id, not_before = options.not_before or os.time(), certificates = {},
+    dir = options.dir, product = product, simulated = true, tcb = tcb,
+    chip_id = full_chip_id(product, options.chip_id), csp_id = options.csp_id,
+    not_before = options.not_before or os.time(), certificates = {},
   }, Emulator)
-  self.keys, why = make_keys(options.progress)
+  self.keys, why = keys_of.all(options.keys, options.progress)
   if not self.keys then return nil, why end
-  for _, role in ipairs(ROLES) do
-    local tcb_for = (role == "vcek" or role == "vlek") and tcb or nil
-    self.certificates[role], why = make_certificate(self, role, self.keys[role], tcb_for)
+  for _, role in ipairs(roles.ALL) do
+    self.certificates[role], why = keys_of.certificate(self, role, self.keys[role], tcb)
     if not self.certificates[role] then return nil, why end
   end
   ok, why = files.save(self)
@@ -149,67 +134,22 @@ end
 
 -- ---- reports ---------------------------------------------------------------------------------
 
---- What the options of a report may be: the emulator's own, and every field of the format but what
---- signing writes.
-local function report_options()
-  local spec = {
-    key = { enum = { "vcek", "vlek", "none" }, default = "vcek" },
-    tcb = { type = "table" }, -- what all four TCBs are, and what the certificate is for
-    made_by = { type = "string" },
-  }
-  for _, field in ipairs(snp.report_fields()) do
-    if not field.name:find "^signature_[rs]$" then
-      spec[field.name] = field.number and { type = "integer" }
-        or { type = "string", fn = bytes_of(field.size) }
-    end
-  end
-  spec.version = { type = "integer", min = 2, max = 5 }
-  spec.report_data.required = true
-  return spec
-end
-
-local KEY_INFO = { vcek = 0 << 2, vlek = 1 << 2, none = 7 << 2 }
-local AUTHOR_KEY_EN <const>, MASK_CHIP_KEY <const> = 1, 2
-local POLICY <const> = 0x30000     -- SMT allowed, and the bit that is always 1
-local PLATFORM_INFO <const> = 0x25 -- SMT, ECC, aliases checked: as most real ones
-local PLATFORM_INFO_V2 <const> = 0x01
-
---- The fields of a report before the caller's own.
-local function usual_fields(self, options, tcb)
-  local about = PRODUCTS[self.product]
-  local version = options.version or about.version
-  local bits = snp.tcb_write(self.product, tcb)
-  local fields = {
-    version = version, guest_svn = 0, policy = POLICY, vmpl = 0, signature_algo = 1,
-    platform_info = version == 2 and PLATFORM_INFO_V2 or PLATFORM_INFO,
-    key_info = KEY_INFO[options.key] | (options.author_key_digest and AUTHOR_KEY_EN or 0),
-    report_id = snp.random(32), report_id_ma = ("\255"):rep(32),
-    current_tcb = bits, reported_tcb = bits, committed_tcb = bits, launch_tcb = bits,
-    chip_id = options.key == "vcek" and self.chip_id or ("\0"):rep(CHIP_ID_SIZE),
-    current_major = 1, current_minor = 55, current_build = 29,
-    committed_major = 1, committed_minor = 55, committed_build = 29,
-  }
-  if version >= 3 then
-    fields.cpuid_fam_id, fields.cpuid_mod_id, fields.cpuid_step = table.unpack(about.cpuid)
-  end
-  return fields
-end
-
 --- The key and certificate for a TCB: the emulator's own, or new ones, since the hardware has a key
 --- for each.
 local function signer(self, role, tcb)
   if tcb_of.equal(self.product, tcb, self.tcb) then
     return self.keys[role], self.certificates[role]
   end
-  local key, message, kind = snp.emulate_key(role):result()
-  if not key then return nil, err.new(kind, message) end
-  local der, why = make_certificate(self, role, key, tcb)
+  local key, why = keys_of.key(role)
+  if not key then return nil, why end
+  local der
+  der, why = keys_of.certificate(self, role, key, tcb)
   if not der then return nil, why end
   return key, der
 end
 
 local function as_bundle(self, options, report, leaf)
-  local authority = ISSUERS[options.key]
+  local authority = roles.ISSUER[options.key]
   local certificates = { ark = self.certificates.ark }
   if authority then
     certificates[authority] = self.certificates[authority]
@@ -222,35 +162,42 @@ local function as_bundle(self, options, report, leaf)
   }
 end
 
---- A signed report with its certificates: see kavach.attest.bundle. `options`: `report_data` (64
---- bytes), `key` ("vcek", "vlek", or "none" for a report that is not signed), `tcb`, and any field
---- of a report by its name, whose value is taken as it is. Where MASK_CHIP_KEY is set, zeros stand
---- in place of the signature.
----@param options table
----@return kavach.Bundle?
----@return kavach.Error?
-function Emulator:report(options)
-  options = check.table(report_options(), options, "emulator:report", 2)
+--- The report that checked options ask for, signed unless nothing is to sign it.
+local function make_report(self, options)
   local tcb = options.tcb or self.tcb
-  local fields = usual_fields(self, options, tcb)
-  for name, value in pairs(options) do
-    if name ~= "key" and name ~= "tcb" and name ~= "made_by" then fields[name] = value end
-  end
-  local report = snp.report_bytes(fields)
-  local leaf
-  if options.key ~= "none" then
-    local key, message, kind
-    key, leaf = signer(self, options.key, tcb)
-    if not key then return nil, leaf end
-    if fields.key_info & MASK_CHIP_KEY == 0 then
-      report, message, kind = snp.emulate_sign(report, key)
-      if not report then return err.fail(kind, message) end
-    end
+  local report, fields = report_of.unsigned(self, options, tcb)
+  if options.key == "none" then return as_bundle(self, options, report) end
+  local key, leaf = signer(self, options.key, tcb)
+  if not key then return nil, leaf end
+  if fields.key_info & MASK_CHIP_KEY == 0 then
+    local message, kind
+    report, message, kind = snp.emulate_sign(report, key)
+    if not report then return err.fail(kind, message) end
   end
   return as_bundle(self, options, report, leaf)
 end
 
+--- A signed report with its certificates: see kavach.attest.bundle. `options`: `report_data` (64
+--- bytes); `key` ("vcek", "vlek", or "none" for a report that is not signed); `tcb`; `measure`, a
+--- launch as kavach.measure takes it, whose digest is the measurement (zeros without it and without
+--- `measurement`); and any field of a report by its name, whose value is taken as it is. Where
+--- MASK_CHIP_KEY is set, zeros stand in place of the signature.
+---@param options table
+---@return kavach.Bundle?
+---@return kavach.Error?
+function Emulator:report(options)
+  local read, plan = report_of.read_options(options, self.product)
+  if not read then error("emulator:report: " .. plan:gsub("^report: ", ""), 2) end
+  if plan then
+    local measured, why = require("kavach.measure").start(plan)
+    if not measured then return nil, why end
+    read.measurement = measured.digest
+  end
+  return make_report(self, read)
+end
+
 --- The same as a JSON document.
+---@param options table
 ---@return string?
 ---@return kavach.Error?
 function Emulator:evidence(options)
@@ -261,7 +208,7 @@ end
 
 -- ---- trust -----------------------------------------------------------------------------------
 
-local CRL = {
+local CRL <const> = {
   revoked = { list = { enum = { "ask", "asvk" } }, default = {} },
   this_update = { type = "integer", min = 0, max = LAST_TIME },
   next_update = { type = "integer", min = 0, max = LAST_TIME },
@@ -269,7 +216,7 @@ local CRL = {
 }
 
 --- A revocation list by the ARK, in DER: for 50 days from when the emulator was made, unless told
---- otherwise. `revoked` names roles.
+--- otherwise (`this_update`, `next_update`). `revoked` names roles; `number` is its own.
 ---@param options table?
 ---@return string?
 ---@return kavach.Error?
@@ -280,7 +227,8 @@ function Emulator:crl(options)
   local from = options.this_update or self.not_before
   local der, message, kind = snp.emulate_crl {
     ark = self.certificates.ark, key = self.keys.ark, revoked = revoked, number = options.number,
-    this_update = from, next_update = options.next_update or from + 50 * DAY,
+    this_update = from,
+    next_update = options.next_update or math.min(from + 50 * DAY, LAST_TIME),
   }
   if not der then return err.fail(kind, message) end
   return der

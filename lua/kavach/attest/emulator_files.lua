@@ -1,41 +1,45 @@
 --- The files of a platform emulator: certificates (ROLE.pem), keys (ROLE.key, 0600), and a
---- manifest, which is written last and without which there is no emulator.
+--- manifest, in a directory (0700) that appears whole or not at all.
 
 local core = require "kavach.core"
 local err = require "kavach.err"
 local json = require "kavach.json"
 local lfs = require "lfs"
 local pem = require "kavach.attest.pem"
+local roles = require "kavach.attest.roles"
 local snp = require "kavach.snp"
 local tcb_of = require "kavach.attest.tcb"
 
 local M = {}
 
 local MANIFEST <const>, FORMAT <const>, VERSION <const> = "emulator.json", "kavach-emulator", 1
-local ROLES <const> = { "ark", "ask", "asvk", "vcek", "vlek" }
 local FILE_MAX <const> = 64 * 1024
 local CHIP_ID_SIZE <const> = 64
 
 local function path_of(dir, name) return dir .. "/" .. name end
 
---- Makes the directory. Refuses to write over what is there.
+-- ---- writing -----------------------------------------------------------------------------------
+
+local function taken(dir, how)
+  return err.fail("invalid_argument",
+    ("%s %s: an emulator is made in a directory that is new or empty"):format(dir, how),
+    { path = dir })
+end
+
+--- Whether nothing is in the way of a new emulator: an empty directory is not.
 ---@param dir string
 ---@return boolean?
 ---@return kavach.Error?
-function M.prepare(dir)
-  local names = { MANIFEST }
-  for _, role in ipairs(ROLES) do
-    names[#names + 1] = role .. ".pem"
-    names[#names + 1] = role .. ".key"
+function M.check_free(dir)
+  local mode = lfs.symlinkattributes(dir, "mode")
+  if not mode then return true end
+  if mode ~= "directory" then return taken(dir, "is there already, and no directory") end
+  local ok, iterate, state = pcall(lfs.dir, dir)
+  if not ok then return err.fail("io", tostring(iterate), { path = dir }) end
+  for name in iterate, state do
+    if name == MANIFEST then return taken(dir, "has an emulator already") end
+    if name ~= "." and name ~= ".." then return taken(dir, "is not empty") end
   end
-  for _, name in ipairs(names) do
-    if lfs.symlinkattributes(path_of(dir, name)) then
-      return err.fail("invalid_argument", ("%s is there already; use another directory"):format(
-        path_of(dir, name)), { path = dir })
-    end
-  end
-  local ok, message, kind = core.private_directory(dir)
-  if not ok then return err.fail(kind, message, { path = dir }) end
   return true
 end
 
@@ -49,27 +53,55 @@ local function manifest_of(emulator)
   }
 end
 
---- Writes it all, the manifest last.
+--- What save writes, by name.
+local function contents_of(emulator)
+  local manifest, why = manifest_of(emulator)
+  if not manifest then return nil, why end
+  local contents = { [MANIFEST] = manifest .. "\n" }
+  for _, role in ipairs(roles.ALL) do
+    contents[role .. ".key"] = emulator.keys[role]
+    contents[role .. ".pem"] = pem.encode(emulator.certificates[role])
+  end
+  return contents
+end
+
+local function write_into(dir, contents)
+  local ok, message, kind = core.private_directory(dir)
+  for name, text in pairs(contents) do
+    if not ok then break end
+    ok, message, kind = core.private_file(path_of(dir, name), text)
+  end
+  if ok then return true end
+  return err.fail(kind, message, { path = dir })
+end
+
+local function remove(dir, contents)
+  for name in pairs(contents) do os.remove(path_of(dir, name)) end
+  lfs.rmdir(dir)
+end
+
+--- Writes it all beside the directory, and moves it there: two that make one at once do not mix
+--- theirs, and one that is interrupted leaves nothing that could be opened.
 ---@param emulator kavach.Emulator
 ---@return boolean?
 ---@return kavach.Error?
 function M.save(emulator)
-  local manifest, why = manifest_of(emulator)
-  if not manifest then return nil, why end
-  local function write(name, text)
-    local ok, message, kind = core.private_file(path_of(emulator.dir, name), text)
-    if ok then return true end
-    return err.fail(kind, message, { path = emulator.dir })
+  local contents, why = contents_of(emulator)
+  if not contents then return nil, why end
+  local dir = #emulator.dir > 1 and emulator.dir:gsub("/+$", "") or emulator.dir
+  local made = ("%s.%s"):format(dir, snp.hex(snp.random(8)))
+  local ok
+  ok, why = write_into(made, contents)
+  if ok then
+    local moved, message = os.rename(made, dir)
+    if moved then return true end
+    why = select(2, err.fail("io", ("cannot make %s: %s"):format(dir, message), { path = dir }))
   end
-  for _, role in ipairs(ROLES) do
-    local ok
-    ok, why = write(role .. ".key", emulator.keys[role])
-    if not ok then return nil, why end
-    ok, why = write(role .. ".pem", pem.encode(emulator.certificates[role]))
-    if not ok then return nil, why end
-  end
-  return write(MANIFEST, manifest .. "\n")
+  remove(made, contents)
+  return nil, why
 end
+
+-- ---- reading -----------------------------------------------------------------------------------
 
 local function read(dir, name)
   local f, message = io.open(path_of(dir, name), "rb")
@@ -98,9 +130,9 @@ local function manifest_problem(m)
   if type(m.product) ~= "string" or tcb_of.product(m.product) ~= m.product then
     return "has no known product"
   end
-  if type(m.tcb) ~= "table" or not pcall(snp.tcb_write, m.product, m.tcb) then
-    return "has no sound tcb"
-  end
+  if type(m.tcb) ~= "table" then return "has no tcb" end
+  local problem = tcb_of.problem(m.product, m.tcb)
+  if problem then return problem end
   if type(m.csp_id) ~= "string" or math.type(m.not_before) ~= "integer" then
     return "lacks csp_id or not_before"
   end
@@ -136,6 +168,16 @@ local function load_certificate(dir, role)
   return list[1].der
 end
 
+--- The key of a role, which must be the one that its certificate is for.
+local function load_key(dir, role, certificate)
+  local name = role .. ".key"
+  local key, why = read(dir, name)
+  if not key then return nil, why end
+  local ok, message = snp.emulate_key_check(role, key, certificate)
+  if not ok then return bad(dir, name, message) end
+  return key
+end
+
 --- Reads what save wrote.
 ---@param dir string
 ---@return table?
@@ -143,11 +185,13 @@ end
 function M.load(dir)
   local emulator, why = load_manifest(dir)
   if not emulator then return nil, why end
-  for _, role in ipairs(ROLES) do
-    emulator.certificates[role], why = load_certificate(dir, role)
-    if not emulator.certificates[role] then return nil, why end
-    emulator.keys[role], why = read(dir, role .. ".key")
-    if not emulator.keys[role] then return nil, why end
+  for _, role in ipairs(roles.ALL) do
+    local certificate, key
+    certificate, why = load_certificate(dir, role)
+    if not certificate then return nil, why end
+    key, why = load_key(dir, role, certificate)
+    if not key then return nil, why end
+    emulator.certificates[role], emulator.keys[role] = certificate, key
   end
   return emulator
 end

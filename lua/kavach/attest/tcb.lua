@@ -64,6 +64,28 @@ local function read_parts(product, text)
   return tcb
 end
 
+--- Why a table is no TCB of a product, or nil.
+---@param product string
+---@param tcb table
+---@return string?
+function M.problem(product, tcb)
+  local known = {}
+  for _, part in ipairs(M.parts(product)) do
+    known[part] = true
+    local n = tcb[part]
+    if n == nil then return ("tcb: '%s' is missing"):format(part) end
+    if math.type(n) ~= "integer" or n < 0 or n > 255 then
+      return ("tcb: %s must be an integer, 0 to 255"):format(part)
+    end
+  end
+  for part in pairs(tcb) do
+    if not known[part] then
+      return ("tcb: %s has no '%s' (it has %s)"):format(product, tostring(part),
+        table.concat(M.parts(product), ", "))
+    end
+  end
+end
+
 --- Reads "boot_loader=4,tee=0,snp=24,microcode=219" (also bl, ucode; on Turin with fmc), or the
 --- 64 bits of a report as "0x…".
 ---@param product string
