@@ -42,11 +42,12 @@ static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl
   return atomic_load(&fetch->cancelled);
 }
 
+static bool is_https(const char *url) { return strncmp(url, "https:", sizeof "https:" - 1) == 0; }
+
 static bool set_up(kv_fetch *fetch, kv_attempt *attempt) {
   CURL *c = attempt->easy;
   const char *first = fetch->plain_http ? "http,https" : "https";
-  const bool from_https = strncmp(fetch->url, "https:", sizeof "https:" - 1) == 0;
-  const char *later = from_https ? "https" : first;
+  const char *later = is_https(fetch->url) ? "https" : first;
   return curl_easy_setopt(c, CURLOPT_ERRORBUFFER, attempt->reason) == CURLE_OK &&
          curl_easy_setopt(c, CURLOPT_URL, fetch->url) == CURLE_OK &&
          curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, first) == CURLE_OK &&
@@ -78,7 +79,6 @@ static int explain(kv_fetch *fetch, CURLcode code, const char *reason, kv_error 
     return kv_fail(error, "timeout", "%.300s", reason);
   case CURLE_ABORTED_BY_CALLBACK:
     return kv_fail(error, "cancelled", "cancelled");
-  case CURLE_UNSUPPORTED_PROTOCOL:
   case CURLE_URL_MALFORMAT:
     return kv_fail(error, "invalid_argument", "%.300s", reason);
   default:
@@ -86,7 +86,16 @@ static int explain(kv_fetch *fetch, CURLcode code, const char *reason, kv_error 
   }
 }
 
+/* libcurl's own error for it is also that for an answer in a version of HTTP that is not taken. */
+static int check_scheme(const kv_fetch *fetch, kv_error *error) {
+  if (is_https(fetch->url)) return 0;
+  if (fetch->plain_http && strncmp(fetch->url, "http:", sizeof "http:" - 1) == 0) return 0;
+  return kv_fail(error, "invalid_argument", "the URL does not begin with https:%s",
+                 fetch->plain_http ? " or http:" : "");
+}
+
 int kv_fetch_run(kv_fetch *fetch, kv_error *error) {
+  if (check_scheme(fetch, error) < 0) return -1;
   kv_attempt attempt = {.easy = curl_easy_init()};
   if (!attempt.easy) return kv_fail(error, "io", "libcurl cannot start");
   int status = 0;

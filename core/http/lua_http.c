@@ -30,8 +30,10 @@ static void run_job(kv_work *work) {
 
 static int free_job(lua_State *L) {
   kv_fetch_job *job = luaL_checkudata(L, 1, JOB);
-  if (job->begun && !atomic_load(&job->done))
-    return 0; /* the state closes while a thread is at it */
+  if (job->begun && !atomic_load(&job->done)) { /* the state closes while a thread is at it */
+    atomic_store(&job->fetch.cancelled, true);  /* and the loop waits for that */
+    return 0;
+  }
   kv_fetch_free(&job->fetch);
   return 0;
 }

@@ -92,7 +92,9 @@ bool kv_loop_interrupt(kv_loop *loop) {
 
 void kv_complete(kv_loop *loop, kv_completion *c) {
   if (c->next) return;
-  if (!kv_loop_has_completions(loop)) uv_idle_start(&loop->busy, stay_awake);
+  /* Work that ends while the loop closes has nobody to be delivered to: it keeps nothing awake. */
+  if (!kv_loop_has_completions(loop) && !uv_is_closing((uv_handle_t *)&loop->busy))
+    uv_idle_start(&loop->busy, stay_awake);
   c->next = &loop->queue;
   c->previous = loop->queue.previous;
   c->previous->next = loop->queue.previous = c;

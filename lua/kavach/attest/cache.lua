@@ -54,18 +54,21 @@ local function check_name(name)
   return name
 end
 
---- The bytes of that name and the path of their file; nil if there are none, or not as they were
---- put there.
+--- The bytes of that name and the path of their file; nil if there are none; nil and a message if
+--- they are not as they were put there.
 ---@param name string
 ---@return string? bytes
----@return string? path
+---@return string? path or message
 function Cache:get(name)
-  local digest = read(self.dir .. "/index/" .. check_name(name), 128)
-  digest = digest and digest:match "^(%x+)\n$"
-  if not digest or #digest ~= 64 then return nil end
+  local index = self.dir .. "/index/" .. check_name(name)
+  local digest = read(index, 128)
+  if not digest then return nil end
+  digest = digest:match "^(%x+)\n$"
+  if not digest or #digest ~= 64 then return nil, index .. " is damaged" end
   local path = self.dir .. "/objects/" .. digest
   local bytes = read(path, OBJECT_MAX)
-  if not bytes or snp.hex(snp.sha256(bytes)) ~= digest then return nil end
+  if not bytes then return nil, path .. " is missing" end
+  if snp.hex(snp.sha256(bytes)) ~= digest then return nil, path .. " is damaged" end
   return bytes, path
 end
 

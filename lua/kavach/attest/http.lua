@@ -12,6 +12,7 @@ local M = {}
 local SIZE_MAX <const> = 1024 * 1024
 local REDIRECTS <const> = 3
 local BACKOFF_MAX_MS <const> = 30000
+local WAIT_MAX_S <const> = 365 * 24 * 3600 -- servers may ask for any number of seconds
 local TOO_MANY_REQUESTS <const>, OK <const> = 429, 200
 
 local function failed(kind, url, status, message, ...)
@@ -55,7 +56,7 @@ end
 local function pause(answer, tries, backoff_ms)
   local own = jittered(math.min(backoff_ms * 2 ^ (tries - 1), BACKOFF_MAX_MS))
   if not answer.retry_after_s then return own end
-  return answer.retry_after_s * 1000 + math.min(own, 1000)
+  return math.min(answer.retry_after_s, WAIT_MAX_S) * 1000 + math.min(own, 1000)
 end
 
 ---@class kavach.HttpOptions

@@ -41,15 +41,16 @@ end
 --- `check(bytes)` gives nil or what is wrong.
 local function cached(self, item)
   local bytes, path = self.cache:get(item.name)
-  if not bytes then return nil end
+  if not bytes then return nil, path end
   local problem = item.check(bytes)
   if problem then return nil, problem end
   return { der = bytes, path = path, source = "cache", url = item.url }
 end
 
+--- What came from the server is good for now even where it cannot be kept: `on_unkept` is told.
 local function store(self, item, bytes)
   local path, why = self.cache:put(item.name, bytes)
-  if not path then return nil, why end
+  if not path and self.on_unkept then self.on_unkept(item.what, why) end
   return { der = bytes, path = path, source = "server", url = item.url }
 end
 
@@ -119,11 +120,7 @@ local function obtain_chain(self, product, kind, fresh)
     local _, mistaken = wrong({ url = url, what = "chain of " .. product }, problem)
     return nil, mistaken
   end
-  local ark, ask
-  ark, why = store(self, items.ark, chain.ark)
-  if ark then ask, why = store(self, items[role], chain[role]) end
-  if not ask then return nil, why end
-  return ark, ask, role
+  return store(self, items.ark, chain.ark), store(self, items[role], chain[role]), role
 end
 
 local function obtain_vcek(self, request)
@@ -158,7 +155,8 @@ local OPTIONS = {
   timeout_ms = { type = "integer", min = 1, max = 1 << 31, default = TIMEOUT_MS },
   backoff_ms = { type = "integer", min = 1, max = 60000, default = BACKOFF_MS },
   now = { type = "integer", min = 0 }, -- default: the clock
-  on_wait = "function",
+  on_wait = "function",   -- (url, status, ms), before each wait
+  on_unkept = "function", -- (what, error), where the cache could not take it
 }
 
 local function start(options)
@@ -168,7 +166,7 @@ local function start(options)
   return {
     server = options.server, offline = options.offline, cache = cache_of.open(cache_dir),
     now = options.now or os.time(), deadline_ms = task.now() + options.timeout_ms,
-    backoff_ms = options.backoff_ms, on_wait = options.on_wait,
+    backoff_ms = options.backoff_ms, on_wait = options.on_wait, on_unkept = options.on_unkept,
   }
 end
 
@@ -187,9 +185,10 @@ end
 
 --- Fetches what belongs to a chip and a TCB: the VCEK (if `chip_id` and `tcb` are given), its ASK
 --- and ARK, or with `vlek` ASVK and ARK, and with `crl` the revocation list; from the cache where
---- it has them. Of each: `der`, `source` ("cache" or "server"), `url`, and the `path` of its file.
+--- it has them. Of each: `der`, `source` ("cache" or "server"), `url`, and the `path` of its file
+--- (none where the cache could not take it).
 ---@param options table
----@return table<string, { der: string, source: string, url: string, path: string }>?
+---@return table<string, { der: string, source: string, url: string, path: string? }>?
 ---@return kavach.Error?
 function M.fetch(options)
   options = check.table(OPTIONS, options, "kds.fetch", 2)

@@ -110,6 +110,10 @@ local function on_wait(url, status, ms)
     ("certs: %s: the server answers %d; trying again in %.1f s"):format(url, status, ms / 1000))
 end
 
+local function on_unkept(what, why)
+  require("kavach.cli").complain(("certs: the %s is not kept in the cache: %s"):format(what, why))
+end
+
 local function write_files(dir, found)
   local core, pem, err = require "kavach.core", require "kavach.attest.pem", require "kavach.err"
   local ok, message, kind = core.private_directory(dir)
@@ -152,7 +156,10 @@ local function show(args, request, found)
   end
   for _, role in ipairs(ROLES) do
     local item = found[role]
-    if item then io.stdout:write(("%-4s  %-6s  %s\n"):format(role, item.source, item.path)) end
+    if item then
+      io.stdout:write(("%-4s  %-6s  %s\n"):format(role, item.source,
+      item.path or item.url))
+    end
   end
   return 0
 end
@@ -179,7 +186,7 @@ local function run(args)
   found, why = require("kavach.attest.kds").fetch {
     product = request.product, chip_id = request.chip_id, tcb = request.tcb, vlek = request.vlek,
     crl = args.crl, offline = args.offline, server = server, timeout_ms = args.timeout,
-    on_wait = on_wait,
+    on_wait = on_wait, on_unkept = on_unkept,
   }
   if not found then return nil, why end
   if args.out then
