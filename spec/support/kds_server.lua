@@ -1,5 +1,5 @@
---- A key server on this machine, for specs: it speaks the paths of AMD's (AMD 57230, chapter 4), for
---- platform emulators, or whatever a spec wants of any path. Nothing leaves the loopback.
+--- A key server on this machine, for specs: it speaks the paths of AMD's (AMD 57230, chapter 4)
+--- for platform emulators, or whatever a spec wants of any path. Nothing leaves the loopback.
 
 local host = require "support.host"
 local pem = require "kavach.attest.pem"

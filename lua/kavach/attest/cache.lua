@@ -44,8 +44,9 @@ end
 local function read(path, most)
   local f = io.open(path, "rb")
   if not f then return nil end
-  local bytes = f:read(most + 1)
+  local bytes, why = f:read(most + 1)
   f:close()
+  if not bytes and not why then bytes = "" end -- an empty file
   return bytes and #bytes <= most and bytes or nil
 end
 

@@ -78,9 +78,10 @@ local function wrong(item, problem)
     item.url, item.what, problem), { op = "certs.fetch", url = item.url })
 end
 
---- One thing in DER.
-local function obtain(self, item)
-  local found, problem = cached(self, item)
+--- One thing in DER. With `fresh`, the cache is not looked into.
+local function obtain(self, item, fresh)
+  local found, problem
+  if not fresh then found, problem = cached(self, item) end
   if found then return found end
   if self.offline then return not_cached(item, problem) end
   local body, why = download(self, item)
@@ -123,7 +124,7 @@ local function obtain_chain(self, product, kind, fresh)
   return store(self, items.ark, chain.ark), store(self, items[role], chain[role]), role
 end
 
-local function obtain_vcek(self, request)
+local function obtain_vcek(self, request, fresh)
   return obtain(self, {
     name = name_of(self, "vcek", request.product, snp.hex(request_of.hwid_of(request)),
       ("%016x"):format(snp.tcb_write(request.product, request.tcb))),
@@ -131,7 +132,7 @@ local function obtain_vcek(self, request)
     check = function(der)
       return is_right.vcek(der, request.product, request_of.hwid_of(request), request.tcb, self.now)
     end,
-  })
+  }, fresh)
 end
 
 local function obtain_crl(self, request, ark)
@@ -170,17 +171,26 @@ local function start(options)
   }
 end
 
---- AMD can issue an ASK anew: one that did not sign the VCEK is not for this one.
+local function belong_together(found)
+  return found.vcek == nil or snp.signed_by(found.vcek.der, found.ask.der)
+end
+
+--- AMD can issue an ASK anew: what the cache has of it, or of a VCEK by an older one, is then not
+--- for each other, and is fetched again.
 local function match_chain(self, options, found)
-  if not found.vcek or snp.signed_by(found.vcek.der, found.ask.der) then return true end
-  local problem = "its ASK did not sign it"
-  if found.ask.source == "cache" and not self.offline then
+  local why
+  if not belong_together(found) and found.ask.source == "cache" and not self.offline then
     local ark, ask = obtain_chain(self, options.product, "vcek", true)
     if not ark then return nil, ask end
     found.ark, found.ask = ark, ask
-    if snp.signed_by(found.vcek.der, ask.der) then return true end
   end
-  return err.fail("attestation_failed", found.vcek.url .. ": " .. problem, { op = "certs.fetch" })
+  if not belong_together(found) and found.vcek.source == "cache" and not self.offline then
+    found.vcek, why = obtain_vcek(self, options, true)
+    if not found.vcek then return nil, why end
+  end
+  if belong_together(found) then return true end
+  return err.fail("attestation_failed", found.vcek.url .. ": its ASK did not sign it",
+    { op = "certs.fetch", url = found.vcek.url })
 end
 
 --- Fetches what belongs to a chip and a TCB: the VCEK (if `chip_id` and `tcb` are given), its ASK

@@ -82,6 +82,10 @@ function M.crl(der, product, ark, now)
     return ("it is by '%s', not by '%s'"):format(c.issuer_cn or "?", NAMES.ark:format(product))
   end
   if not snp.signed_by(der, ark) then return "its ARK did not sign it" end
+  if now < c.this_update then
+    return ("its thisUpdate, %s, is yet to come"):format(os.date("!%Y-%m-%dT%H:%M:%SZ",
+      c.this_update))
+  end
   if now > c.next_update then
     return ("its nextUpdate, %s, is over"):format(os.date("!%Y-%m-%dT%H:%M:%SZ", c.next_update))
   end

@@ -23,20 +23,26 @@ local function configure(parser)
   parser:option("--out", "Also write them here: vcek.pem, ask.pem, ark.pem, crl.der …"):argname
     "DIR"
   parser:epilog [[
-Without evidence, --product names whose chain to fetch; with --chip-id and --tcb, its VCEK, too.
+Without evidence, --product names whose chain to fetch; with --chip-id and --tcb, its
+VCEK, too.
 
-What was fetched is checked to be what was asked for, and kept in $XDG_CACHE_HOME/kavach/certs (or
-~/.cache/kavach/certs). Certificates stay until they expire, revocation lists until their
-nextUpdate. None of this makes them genuine: kavach verify decides that.
+What was fetched is checked to be what was asked for, and kept in
+$XDG_CACHE_HOME/kavach/certs (or ~/.cache/kavach/certs), a mirror's apart from AMD's.
+Certificates stay until they expire, revocation lists until their nextUpdate. None of
+this makes them genuine: kavach verify decides that.
 
-AMD's server (https://kdsintf.amd.com) gives one VCEK in about ten seconds. Where it answers 429 or
-5xx, kavach waits as long as it asks, or longer each time, and tries again until --timeout. Plain
-http is used only if --kds says http://. Proxies: https_proxy, no_proxy.
+AMD's server (https://kdsintf.amd.com) gives one VCEK in about ten seconds. Where it
+answers 429 or 5xx, kavach waits as long as it asks, or longer each time, and tries
+again until --timeout. Plain http is used only if --kds says http://. Proxies are
+those of https_proxy, http_proxy, all_proxy and no_proxy.
 
-A report with a masked chip id, or signed by a VLEK, has no VCEK at the key server: its certificate
-comes from the host.
+A report with a masked chip id, or signed by a VLEK, has no VCEK at the key server:
+its certificate comes from the host.
 
-Exit codes: 0; 1 if something could not be had; 64 usage.
+It prints a line for each: what it is, whether the cache had it or the server, and
+its file.
+
+Exit codes: 0; 1 if something could not be had, or evidence be read; 64 usage.
 
 Examples:
    kavach certs fetch report.bin --out certs
