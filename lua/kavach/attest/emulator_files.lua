@@ -34,10 +34,12 @@ function M.check_free(dir)
   local mode = lfs.symlinkattributes(dir, "mode")
   if not mode then return true end
   if mode ~= "directory" then return taken(dir, "is there already, and no directory") end
+  if lfs.symlinkattributes(path_of(dir, MANIFEST)) then
+    return taken(dir, "has an emulator already")
+  end
   local ok, iterate, state = pcall(lfs.dir, dir)
   if not ok then return err.fail("io", tostring(iterate), { path = dir }) end
   for name in iterate, state do
-    if name == MANIFEST then return taken(dir, "has an emulator already") end
     if name ~= "." and name ~= ".." then return taken(dir, "is not empty") end
   end
   return true
