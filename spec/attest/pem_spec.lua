@@ -20,7 +20,9 @@ describe("a certificate in PEM", function()
   end)
 
   it("is what openssl reads and writes", function()
-    if not os.execute "openssl version >/dev/null 2>&1" then return pending "there is no openssl" end
+    if not os.execute "openssl version >/dev/null 2>&1" then
+      return pending "there is no openssl"
+    end
     local program = require "support.program"
     local path = os.tmpname()
     assert.equal(0, (program.shell(("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-384 "
