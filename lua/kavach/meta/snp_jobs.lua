@@ -195,6 +195,15 @@ function KeyJob:work() end
 ---@return string? kind
 function KeyJob:result() end
 
+--- Whether a key belongs to a certificate.
+---@param role kavach.snp.Role
+---@param key string PEM
+---@param certificate string DER
+---@return boolean? true
+---@return string? message
+---@return string? kind
+function snp.emulate_key_check(role, key, certificate) end
+
 ---@param options { role: kavach.snp.Role, product: string, key: string, issuer: string?,
 --- issuer_key: string?, not_before: integer, not_after: integer, product_name: string?,
 --- tcb: integer?, chip_id: string?, csp_id: string? }
