@@ -1,6 +1,7 @@
 --- Platform emulators for specs. Authorities' keys are RSA-4096 and take seconds to make: they are
 --- made once for a build, and lie beside it.
 
+local core = require "kavach.core"
 local emulator = require "kavach.attest.emulator"
 local host = require "support.host"
 local program = require "support.program"
@@ -18,13 +19,13 @@ function M.authority_keys()
   if keys then return keys end
   keys = {}
   local dir = program.build .. "/spec/keys"
-  assert(snp.private_directory(dir))
+  assert(core.private_directory(dir))
   for _, role in ipairs { "ark", "ask", "asvk" } do
     local path = ("%s/%s.pem"):format(dir, role)
     keys[role] = host.slurp(path)
     if not keys[role] then
       keys[role] = assert(snp.emulate_key(role):result())
-      assert(snp.private_file(path, keys[role]))
+      assert(core.private_file(path, keys[role]))
     end
   end
   return keys
