@@ -3,6 +3,7 @@
 ---
 --- Nothing in evidence is trusted, and nothing is verified here.
 
+local check = require "kavach.check"
 local err = require "kavach.err"
 local snp = require "kavach.snp"
 
@@ -13,7 +14,7 @@ M.MAX_SIZE = 1 << 20
 
 local REPORT_SIZE <const> = 1184
 local PARTS_MAX <const> = 32
-local ENOENT <const>, EISDIR <const> = 2, 21
+local EISDIR <const> = 21
 
 ---@class kavach.Evidence
 ---@field kind string what it was taken for: "report", "extended report", "JSON bundle", "folder" …
@@ -104,136 +105,17 @@ end
 
 -- ---- files -------------------------------------------------------------------------------------
 
--- The bytes of a file, at most one more than MAX_SIZE; or nil, an error and the system's number.
-local function slurp(path)
+--- The bytes of a file, at most one more than MAX_SIZE; or nil, an error and the system's number.
+---@param path string
+---@return string?
+---@return kavach.Error?
+---@return integer?
+function M.read(path)
   local file <close>, why, code = io.open(path, "rb")
   if not file then return nil, err.new("io", why, { op = "attest.load" }), code end
   local bytes, message, number = file:read(M.MAX_SIZE + 1)
   if bytes or not number then return bytes or "" end
   return nil, err.new("io", ("%s: %s"):format(path, message), { op = "attest.load" }), number
-end
-
--- snpguest's names; a chain as AMD's key server gives it; configfs-tsm's auxblob.
-local CHAINS <const> = {
-  "cert_chain", "cert_chain.pem", "cert_chain.der", "chain.pem", "chain.der", "auxblob",
-}
-local REPORTS <const> = { "report.bin", "outblob", "evidence.json" }
-
--- Whether the folder has the file: its bytes; false; or nil and an error.
-local function member(folder, name)
-  local bytes, why, code = slurp(folder.path .. "/" .. name)
-  if bytes then
-    folder.files[#folder.files + 1] = name
-    return bytes
-  end
-  if code == ENOENT then return false end
-  return nil, why
-end
-
-local function add(list, more)
-  table.move(more, 1, #more, #list + 1, list)
-end
-
--- A file that one certificate is expected in. What it holds goes into the place that the file's
--- name gives it, even if it cannot be read: the verifier then says so.
-local function take_certificate(folder, role, bytes)
-  local parts = recognise(bytes)
-  local list = parts and parts.certificates or {}
-  if #list == 0 then
-    list = { { role = role, der = bytes } }
-  elseif #list == 1 then
-    list[1].role = role
-  end
-  add(folder.certificates, list)
-end
-
-local function take_certificates(folder)
-  for _, role in ipairs(ROLES) do
-    for _, ending in ipairs { ".der", ".pem" } do
-      local bytes, why = member(folder, role .. ending)
-      if why then return nil, why end
-      if bytes then take_certificate(folder, role, bytes) end
-    end
-  end
-  return true
-end
-
--- A file of many parts: added to what the folder has.
-local function take_parts(folder, name)
-  local bytes, why = member(folder, name)
-  if not bytes then return not why or nil, why end
-  if bytes == "" then return true end -- an auxblob without certificates
-  local parts, message = recognise(bytes)
-  if not parts then return nil, err.wrap(message, name) end
-  add(folder.certificates, parts.certificates)
-  add(folder.crls, parts.crls)
-  return true
-end
-
-local function take_crls(folder)
-  for _, name in ipairs { "crl.der", "crl.pem" } do
-    local bytes, why = member(folder, name)
-    if why then return nil, why end
-    local parts = bytes and recognise(bytes)
-    if bytes then add(folder.crls, parts and #parts.crls > 0 and parts.crls or { bytes }) end
-  end
-  return true
-end
-
-local REPORT_FIELDS <const> = {
-  "report", "nonce", "made_by", "simulated", "product", "runtime_data", "runtime_hash",
-}
-
-local function take_report(folder, name)
-  local bytes, why = member(folder, name)
-  if not bytes then return nil, why end
-  local parts, message = recognise(bytes)
-  if not parts then return nil, err.wrap(message, name) end
-  if not parts.report then return nil, malformed("%s: there is no report in it", name) end
-  if folder.report and folder.report ~= parts.report then
-    return nil, err.new("invalid_argument", ("%s has another report than %s"):format(name,
-      folder.report_from))
-  end
-  for _, field in ipairs(REPORT_FIELDS) do
-    if parts[field] ~= nil then folder[field] = parts[field] end
-  end
-  folder.report_from = folder.report_from or name
-  add(folder.certificates, parts.certificates)
-  add(folder.crls, parts.crls)
-  return true
-end
-
-local function take_reports(folder)
-  for _, name in ipairs(REPORTS) do
-    local taken, why = take_report(folder, name)
-    if why then return nil, why end
-    if taken then break end
-  end
-  local _, why = take_report(folder, "hcl.bin")
-  if why then return nil, why end
-  if folder.report then return true end
-  return err.fail("io", ("%s: a folder without report.bin, outblob, evidence.json or hcl.bin")
-    :format(folder.path), { op = "attest.load" })
-end
-
-local function take_chains(folder)
-  for _, name in ipairs(CHAINS) do
-    local ok, why = take_parts(folder, name)
-    if not ok then return nil, why end
-  end
-  return true
-end
-
-local function load_folder(path)
-  local folder = {
-    path = path, source = path, kind = "folder", encoding = "none", files = {}, certificates = {},
-    crls = {},
-  }
-  for _, take in ipairs { take_reports, take_certificates, take_chains, take_crls } do
-    local ok, why = take(folder)
-    if not ok then return nil, why end
-  end
-  return finish(folder)
 end
 
 --- Reads evidence from a file (as `parse`) or a folder: report.bin, and certificates as snpguest
@@ -246,8 +128,14 @@ function M.load(path)
   if type(path) ~= "string" then
     error(("attest.load: path must be a string, got a %s"):format(type(path)), 2)
   end
-  local bytes, why, code = slurp(path)
-  if code == EISDIR then return load_folder(path) end
+  local bytes, why, code = M.read(path)
+  if code == EISDIR then
+    local parts
+    local folder = require "kavach.attest.folder"
+    parts, why = folder.load(path, { read = M.read, recognise = recognise })
+    if not parts then return nil, why end
+    return finish(parts)
+  end
   if not bytes then return nil, why end
   local evidence
   evidence, why = M.parse(bytes)
@@ -261,7 +149,7 @@ end
 ---@return { certificates: { role: string, der: string }[], crls: string[] }?
 ---@return kavach.Error?
 function M.load_certificates(path)
-  local bytes, why = slurp(path)
+  local bytes, why = M.read(path)
   if not bytes then return nil, why end
   local parts
   parts, why = recognise(bytes)
@@ -270,17 +158,31 @@ function M.load_certificates(path)
   return err.fail("invalid_argument", path .. ": there is no certificate in it")
 end
 
+local BYTES <const> = { list = "string", default = {} }
+local TABLE <const> = {
+  report = { type = "string", required = true }, crls = BYTES,
+  certificates = {
+    list = { fields = { der = { type = "string", required = true }, role = "string" } },
+    default = {},
+  },
+  nonce = "string", made_by = "string", source = "string", simulated = "boolean",
+  product = { type = "string", fn = function(name)
+    return require("kavach.attest.tcb").check_product(name)
+  end },
+  runtime_data = "string", runtime_hash = { enum = { "sha256", "sha384", "sha512" } },
+}
+
 --- Evidence in Lua's hands: what `parse` takes, what `parse` and `load` give, or a table with
---- `report` and perhaps `certificates`, `crls` (bytes) and `nonce`.
+--- `report` and perhaps `certificates` ({ role =, der = } each), `crls` (bytes) and `nonce`.
 ---@param given string|table
 ---@return kavach.Evidence?
 ---@return kavach.Error?
 function M.of(given)
   if type(given) == "string" then return M.parse(given) end
   if getmetatable(given) == Evidence then return given end
-  local parts = { kind = "table", encoding = "none", certificates = {}, crls = {} }
-  for key, value in next, given do parts[key] = value end
-  return finish(parts)
+  local checked = check.table(TABLE, given, "evidence", 3)
+  checked.kind, checked.encoding = "table", "none"
+  return finish(checked)
 end
 
 return M
