@@ -9,6 +9,8 @@ local requirements = require "kavach.attest.requirements"
 
 local M = {}
 
+local NAME_MAX <const> = 64
+
 ---@class kavach.StrictFields
 ---@field expected_measurement string? 48 bytes, or 96 hex digits
 ---@field max_vmpl integer? 0 unless given
@@ -18,6 +20,7 @@ local M = {}
 
 ---@class kavach.Policy
 ---@field name string it is in every decision
+---@field version string? so is this
 ---@field requires table see kavach.attest.requirements
 ---@field structural boolean? it looks at fields alone, whoever wrote them
 ---@field expected_measurement string? of `strict` and `seed_strict`: 48 bytes
@@ -39,18 +42,34 @@ function Policy:verify_against(report)
   return require("kavach.attest.decision").of_report(self, report)
 end
 
+--- For kavach.check: a policy's name.
+function M.check_name(name)
+  if #name <= NAME_MAX and name:find "^%w[%w ._-]*$" then return name end
+  return nil, ("up to %d letters, digits, spaces and ._-"):format(NAME_MAX)
+end
+
+--- For kavach.check: a policy's version.
+function M.check_version(version)
+  if #version <= NAME_MAX and version:find "^%w[%w._+-]*$" then return version end
+  return nil, ("up to %d letters, digits and ._+-"):format(NAME_MAX)
+end
+
 --- Makes a policy of requirements. Evidence must be genuine and not simulated unless they say
 --- otherwise.
 ---@param name string
 ---@param requires table
+---@param version string?
 ---@return kavach.Policy
-function M.new(name, requires)
-  if type(name) ~= "string" or not name:find "^[%w][%w ._-]*$" or #name > 64 then
-    error("policy.new: a name is up to 64 letters, digits, spaces and ._-", 2)
+function M.new(name, requires, version)
+  for what, value in next, { name = name, version = version } do
+    local must = type(value) ~= "string" and "a string" or nil
+    if not must then must = select(2, M["check_" .. what](value)) end
+    if must then error(("policy.new: %s must be %s"):format(what, must), 2) end
   end
+  if name == nil then error("policy.new: a name is needed", 2) end
   local checked, message = requirements.read(requires, "policy " .. name)
   if not checked then error(message, 2) end
-  return setmetatable({ name = name, requires = checked }, Policy)
+  return setmetatable({ name = name, version = version, requires = checked }, Policy)
 end
 
 -- ---- built-in ones -----------------------------------------------------------------------------
@@ -139,7 +158,7 @@ local SEED <const> = {
 function M.seed_strict(fields)
   fields = check.table(SEED, fields, "policy.seed_strict")
   fields.name, fields.structural = "seed-strict", true
-  fields.requires = { genuine = false, simulated = "allowed" }
+  fields.requires = { genuine = false, simulated = "allowed", consistent = false }
   return setmetatable(fields, Policy)
 end
 
@@ -171,13 +190,18 @@ function M.named(name)
       table.concat(M.names(), ", ")))
 end
 
+--- Whether the value is a policy.
+function M.is(value)
+  return getmetatable(value) == Policy
+end
+
 --- The policy that is meant: nil is `baseline`, text is a name. Anything else raises.
 ---@param given kavach.Policy|string|nil
 ---@param what string
 ---@return kavach.Policy
 function M.of(given, what)
   if given == nil then return M.baseline() end
-  if getmetatable(given) == Policy then return given end
+  if M.is(given) then return given end
   if type(given) ~= "string" then
     error(("%s: policy must be one of kavach.policy or a name, got a %s"):format(what,
       type(given)), 3)

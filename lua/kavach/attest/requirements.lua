@@ -1,6 +1,29 @@
 --- What a policy may require of evidence: the names, and what their values may be. A requirement
---- that is not there is not made; `genuine` and `simulated` are there unless the policy says
---- otherwise.
+--- that is not there is not made; `genuine`, `simulated` and `consistent` are there unless the
+--- policy says otherwise.
+---
+---   genuine       true: every check of authenticity passes
+---   simulated     "forbidden" or "allowed": evidence of a platform emulator, which must be trusted
+---   consistent    true: the report has nothing that no firmware reports: a reported TCB above the
+---                 committed, a committed or a launch TCB or a committed version above the current,
+---                 reserved bits in the guest policy
+---   signed_by     "vcek" or "vlek"
+---   csp_id        text, or a list: the cloud provider of a VLEK
+---   chip_id, measurement, host_data, id_key_digest, author_key_digest, family_id, image_id
+---                 bytes or hex, or a list
+---   masked_chip_id  "forbidden": of a VCEK's report; or "allowed"
+---   report_data   "nonce", or bytes or hex, or a list
+---   crl           "required": a revocation list that is good now
+---   vmpl          { max = 0 to 3 }; guest_svn: { min = }
+---   guest_policy  bits by name, true: set, false: clear; min_abi = "1.55"; required_bits = mask
+---   platform      bits of PLATFORM_INFO by name; unknown_bits = "forbidden"
+---   tcb           floors of the reported and the committed TCB: { snp = { min = 22 } … }, of every
+---                 product, or under Milan, Genoa, Turin; a product that is not there is refused
+---   launch_tcb    the same of the launch TCB
+---   provisional   "forbidden": firmware that runs and is not committed; or "allowed"
+---   mitigations   { launch = mask, current = mask }: bits that must be set
+---
+--- A mask is an integer, or text such as "0x30000".
 
 local check = require "kavach.check"
 local snp = require "kavach.snp"
@@ -75,11 +98,21 @@ end
 
 -- ---- bits --------------------------------------------------------------------------------------
 
+-- 64 bits as an integer, or as text: JSON has no hex.
+local function mask(value)
+  if math.type(value) == "integer" then return value end
+  local digits = type(value) == "string" and value:match "^0[xX](%x+)$"
+  if digits and #digits <= 16 then return math.tointeger(tonumber(value)) end
+  return nil, "an integer, or '0x' and up to 16 hex digits"
+end
+
+local MASK <const> = { type = { "integer", "string" }, fn = mask }
+
 -- Each may be demanded (true) or forbidden (false).
 local function guest_policy_fields()
   local fields = {
     min_abi = { type = "string", fn = abi_version },
-    required_bits = { type = "integer" },
+    required_bits = MASK,
   }
   for _, bit in ipairs(snp.guest_policy_bits()) do fields[bit.field] = "boolean" end
   return fields
@@ -96,6 +129,7 @@ local FREEDOM <const> = { enum = { "allowed", "forbidden" } }
 local FIELDS <const> = {
   genuine = { type = "boolean", default = true },
   simulated = { enum = { "forbidden", "allowed" }, default = "forbidden" },
+  consistent = { type = "boolean", default = true },
   signed_by = { enum = { "vcek", "vlek" } },
   csp_id = one_of(csp_id),
   chip_id = digest(64), masked_chip_id = FREEDOM,
@@ -107,7 +141,7 @@ local FIELDS <const> = {
   guest_policy = { fields = guest_policy_fields() },
   platform = { fields = platform_fields() },
   tcb = floors(), launch_tcb = floors(), provisional = FREEDOM,
-  mitigations = { fields = { launch = "integer", current = "integer" } },
+  mitigations = { fields = { launch = MASK, current = MASK } },
   report_data = one_of(function(value)
     if value == "nonce" then return value end
     local bytes = M.bytes(value, 64)
