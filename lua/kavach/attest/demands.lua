@@ -1,11 +1,13 @@
 --- What a policy requires of the report's numbers and bits: one check for each requirement.
 
+local checklist = require "kavach.attest.checklist"
 local snp = require "kavach.snp"
 
 local M = {}
 
 local HOST_VMPL <const> = 0xffffffff
-local NOT_ASKED <const> = "the policy does not ask for it"
+local NOT_ASKED <const> = checklist.NOT_ASKED
+local POLICY_BITS <const> = snp.guest_policy_bits()
 
 local function state(set) return set and "set" or "clear" end
 
@@ -52,7 +54,7 @@ end
 
 local function guest_policy(list, report, rules)
   local unasked = {}
-  for _, bit in ipairs(snp.guest_policy_bits()) do
+  for _, bit in ipairs(POLICY_BITS) do
     local wanted, set = rules[bit.field], report.policy & bit.mask ~= 0
     if wanted ~= nil then
       list:judge({ "policy." .. bit.field, bit_name(bit, wanted), "policy" }, set == wanted,
@@ -158,6 +160,9 @@ local function tcb_floors(list, case, rules, where)
   for _, part in ipairs(PARTS) do
     if floors[part] and case.tcbs.reported[part] then
       judge_floor(list, case, part, floors[part], where)
+    elseif floors[part] then
+      list:skip({ what[1] .. "." .. part, ("%s is new enough%s"):format(part, where.suffix),
+        where.field }, ("a TCB of %s has none"):format(case.product or "this product"))
     end
   end
 end

@@ -1,0 +1,104 @@
+--- Much evidence against one policy: on the thread pool, in order, in bounded memory.
+
+local core = require "kavach.core"
+local decisions = require "kavach.attest.decision"
+local task = require "kavach.task"
+local verify = require "kavach.attest.verify"
+
+local M = {}
+
+-- So many verifications make one job; so many jobs wait for threads or are at work.
+local CHUNK <const>, JOBS <const> = 32, 6
+
+---@class kavach.BulkItem
+---@field evidence kavach.Evidence?
+---@field error kavach.Error? why there is none
+---@field source string?
+
+-- Begins a chunk's verifications: a function that waits for them and delivers.
+local function begin(chunk, about, deliver)
+  local inputs, at = {}, {}
+  for i, item in ipairs(chunk) do
+    if item.evidence then
+      inputs[#inputs + 1] = verify.input(item.evidence, about)
+      at[i] = #inputs
+    end
+  end
+  local job = about.trust.verifier:work(inputs)
+  local work = task.spawn(function()
+    task.wait(function(done) core.work(job:work(), job, done) end)
+  end)
+  return function()
+    work:await()
+    local results = job:results()
+    for i, item in ipairs(chunk) do
+      local result = at[i] and results[at[i]]
+      if not result then
+        deliver(decisions.denied(about.policy, item.error, "evidence", item.source), item)
+      elseif result.error then
+        deliver(verify.decide(item.evidence, nil, about, result.error, result.kind), item)
+      else
+        deliver(verify.decide(item.evidence, result, about), item)
+      end
+    end
+  end
+end
+
+--- Judges what `items` gives, and calls `deliver(decision, item)` for each, in order. An item has
+--- `evidence`, or an `error` instead. Where `items` gives false, it has none for now: what it gave
+--- is delivered before it is asked again.
+---@param items fun(): kavach.BulkItem|false|nil
+---@param policy kavach.Policy|string|nil
+---@param options kavach.VerifyOptions?
+---@param deliver fun(decision: kavach.Decision, item: kavach.BulkItem)
+function M.each(items, policy, options, deliver)
+  local about = verify.about(policy, options, "attest.verify_each")
+  local jobs, first, chunk = {}, 1, {}
+  local function finish_until(left)
+    while #jobs - first + 1 > left do
+      local finish = jobs[first]
+      jobs[first] = false
+      first = first + 1
+      finish()
+    end
+    if first > #jobs then jobs, first = {}, 1 end
+  end
+  local function send()
+    if #chunk == 0 then return end
+    jobs[#jobs + 1], chunk = begin(chunk, about, deliver), {}
+    finish_until(JOBS)
+  end
+  task.scope(function()
+    for item in items do
+      if item then
+        chunk[#chunk + 1] = item
+        if #chunk == CHUNK then send() end
+      else
+        send()
+        finish_until(0)
+      end
+    end
+    send()
+    finish_until(0)
+  end)
+end
+
+--- Judges a list of evidence (what attest.parse or attest.load give, bytes, or tables) on the
+--- thread pool. The decisions, in order.
+---@param list (string|kavach.Evidence|table)[]
+---@param policy kavach.Policy|string|nil
+---@param options kavach.VerifyOptions?
+---@return kavach.Decision[]
+function M.all(list, policy, options)
+  local evidences = require "kavach.attest.evidence"
+  local at, out = 0, {}
+  M.each(function()
+    at = at + 1
+    if list[at] == nil then return nil end
+    local evidence, why = evidences.of(list[at])
+    return { evidence = evidence, error = why }
+  end, policy, options, function(decision) out[#out + 1] = decision end)
+  return out
+end
+
+return M

@@ -1,0 +1,236 @@
+--- Decisions: whether evidence is allowed, and every check with its reason.
+---
+--- All checks are made, not only up to the first that fails; what was not checked says why, and
+--- never counts as passed.
+
+local bindings = require "kavach.attest.bindings"
+local checklist = require "kavach.attest.checklist"
+local err = require "kavach.err"
+local plain = require "kavach.plain"
+local snp = require "kavach.snp"
+
+local M = {}
+
+--- The version of the JSON document.
+M.VERSION = 1
+
+---@class kavach.Decision
+---@field allow boolean
+---@field genuine boolean every check of authenticity passed, whatever the policy says
+---@field simulated boolean a platform emulator made the evidence
+---@field structural boolean the policy looks at fields alone, whoever signed them
+---@field policy string
+---@field policy_version string?
+---@field product string?
+---@field report_version integer?
+---@field signed_by "vcek"|"vlek"|nil
+---@field root "amd"|"given"|nil what vouches for the chain
+---@field csp_id string?
+---@field missing "vek"|"ask"|"ark"|nil the first certificate that the evidence lacks
+---@field now integer? the time that it was judged at
+---@field evidence { kind: string?, encoding: string?, source: string?, line: integer? }
+---@field checks kavach.Check[]
+---@field error kavach.Error? why there was nothing to judge
+local Decision = { __name = "kavach.Decision" }
+Decision.__index = Decision
+
+function Decision:__tostring()
+  return require("kavach.attest.explain").line(self)
+end
+
+-- ---- making one --------------------------------------------------------------------------------
+
+local function new(policy, list, fields)
+  fields.policy, fields.policy_version = policy.name, policy.version
+  fields.structural = policy.structural == true
+  fields.simulated = fields.simulated == true
+  fields.genuine = fields.genuine == true
+  fields.evidence = fields.evidence or {}
+  fields.checks, fields.allow = list.checks, list:allows()
+  return setmetatable(fields, Decision)
+end
+
+-- What the policy says about a report whose fields can be read.
+local function judge(list, policy, case)
+  bindings.check_origin(list, case)
+  bindings.check(list, case)
+  require("kavach.attest.demands").check(list, case)
+  if policy.structural then require("kavach.attest.structural").check(list, policy, case.report) end
+end
+
+-- Which of a verification's checks decide: those of authenticity if the policy wants the report to
+-- be genuine, but not one that this report need not pass; the others if it is to be consistent.
+local function decider(requires)
+  return function(check)
+    if check.stage == "policy" then return requires.consistent end
+    return requires.genuine and not (check.status == "not_checked" and check.optional)
+  end
+end
+
+local REPORT <const> = { "policy.report", "the report's fields can be read" }
+
+--- The decision about evidence that was verified.
+---@param policy kavach.Policy
+---@param evidence kavach.Evidence
+---@param result table of kavach.snp
+---@param about { trust: kavach.Trust, nonce: string?, now: integer }
+---@return kavach.Decision
+function M.make(policy, evidence, result, about)
+  local list = checklist.new()
+  list:take(result.checks, decider(policy.requires))
+  local fields, message = snp.report_parse(evidence.report)
+  local product = result.product ~= "unknown" and result.product or nil
+  local case = {
+    requires = policy.requires, evidence = evidence, report = fields, nonce = about.nonce,
+    unreadable = message, product = product, signed_by = result.signed_by,
+    csp_id = result.csp_id, simulated = about.trust:simulates(evidence, result.root),
+    tcbs = fields and snp.report_tcbs(evidence.report, product),
+  }
+  case.genuine = bindings.check_evidence(list, case) and result.genuine
+  if fields then
+    judge(list, policy, case)
+  else
+    bindings.check_origin(list, case)
+    list:lack(REPORT, message)
+  end
+  return new(policy, list, {
+    genuine = case.genuine, simulated = case.simulated, product = product,
+    report_version = result.report_version, signed_by = result.signed_by, root = result.root,
+    csp_id = result.csp_id, missing = result.missing, now = about.now,
+    evidence = {
+      kind = evidence.kind, encoding = evidence.encoding, source = evidence.source,
+      made_by = evidence.made_by,
+    },
+  })
+end
+
+local STEPS <const> = {
+  policy = { "policy.load", "the policy can be loaded", stage = "read" },
+  trust = { "trust.load", "what is to be trusted can be loaded", stage = "read" },
+  evidence = { "evidence.read", "the evidence can be read", stage = "read" },
+}
+
+--- The decision where there is nothing to judge, or nothing to judge it by.
+---@param policy kavach.Policy|{ name: string }
+---@param why kavach.Error
+---@param step "policy"|"trust"|"evidence" what could not be read
+---@param source string?
+---@return kavach.Decision
+function M.denied(policy, why, step, source)
+  local list = checklist.new()
+  list:judge(STEPS[step], false, nil, tostring(why))
+  return new(policy, list, { error = why, evidence = { source = source } })
+end
+
+local UNSIGNED <const> = "only a report was given, and nothing that vouches for it"
+
+--- The decision about a report alone: see kavach.Policy:verify_against.
+---@param policy kavach.Policy
+---@param report kavach.Report
+---@return kavach.Decision
+function M.of_report(policy, report)
+  local list = checklist.new()
+  local genuine = { "policy.genuine", "the report is genuine" }
+  if policy.requires.genuine then
+    list:lack(genuine, UNSIGNED, "every check of authenticity passes")
+  else
+    list:skip(genuine, UNSIGNED)
+  end
+  if policy.requires.simulated ~= "allowed" then
+    list:lack({ "policy.simulated", "the report is of a real processor" }, UNSIGNED)
+  end
+  if not report.claims then
+    local case = {
+      requires = policy.requires, evidence = {}, report = report, product = report.product,
+      tcbs = report:tcbs(),
+    }
+    bindings.check(list, case)
+    require("kavach.attest.demands").check(list, case)
+  elseif not policy.structural then
+    list:lack({ "policy.report", "the report has every field" },
+      "a report from JSON has nine of its fields")
+  end
+  if policy.structural then require("kavach.attest.structural").check(list, policy, report) end
+  return new(policy, list, { product = report.product, report_version = report.version })
+end
+
+-- ---- what it says ------------------------------------------------------------------------------
+
+--- How it came out: "allowed"; "denied"; or "undecided", where the evidence could not be read or
+--- has no certificate to verify it with, and nothing is known to be wrong with it.
+---@return "allowed"|"denied"|"undecided"
+function Decision:outcome()
+  if self.allow then return "allowed" end
+  if self.error then return err.is(self.error, "io") and "undecided" or "denied" end
+  if not self.missing then return "denied" end
+  for _, check in ipairs(self.checks) do
+    if check.status == "fail" and check.decides and check.stage ~= "policy" then return "denied" end
+  end
+  return "undecided"
+end
+
+--- The checks that keep it from being allowed.
+---@return kavach.Check[]
+function Decision:reasons()
+  local list = {}
+  for _, check in ipairs(self.checks) do
+    if check.decides and check.status ~= "pass" then list[#list + 1] = check end
+  end
+  return list
+end
+
+local CHECK_TEXTS <const> = { "name", "expected", "found", "reason" }
+
+local function check_table(check)
+  local out = {
+    id = check.id, stage = check.stage, status = check.status, decides = check.decides,
+    field = check.field,
+  }
+  for _, key in ipairs(CHECK_TEXTS) do
+    local text = check[key]
+    out[key] = text and plain.text(text)
+  end
+  return out
+end
+
+local PLAIN <const> = {
+  "allow", "genuine", "simulated", "structural", "policy", "policy_version", "product",
+  "report_version", "signed_by", "root", "missing", "now",
+}
+
+--- The decision as plain values, ready for JSON: every key is always there, with null where there
+--- is nothing to say. Text from the evidence is escaped.
+---@return table
+function Decision:to_table()
+  local out, json = { version = M.VERSION, outcome = self:outcome() }, require "kavach.json"
+  for _, key in ipairs(PLAIN) do
+    out[key] = self[key]
+    if out[key] == nil then out[key] = json.null end
+  end
+  out.csp_id = self.csp_id and plain.text(self.csp_id) or json.null
+  out.error = self.error and {
+    kind = self.error.kind, message = plain.text(self.error.message),
+  } or json.null
+  out.evidence = {}
+  for key, value in next, self.evidence do
+    out.evidence[key] = type(value) == "string" and plain.text(value) or value
+  end
+  out.checks = json.array()
+  for i, check in ipairs(self.checks) do out.checks[i] = check_table(check) end
+  return out
+end
+
+--- The JSON document, in one line.
+---@return string
+function Decision:to_json()
+  return assert(require("kavach.json").encode(self:to_table()))
+end
+
+--- Lines for people; see kavach.attest.explain.
+---@param options { color: boolean? }?
+---@return string
+function Decision:to_text(options)
+  return require("kavach.attest.explain").text(self, options)
+end
+
+return M
