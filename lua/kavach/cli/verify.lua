@@ -1,0 +1,176 @@
+--- `kavach verify`: evidence against an attestation policy.
+
+local EXIT_USAGE <const> = 64
+
+-- ---- options -----------------------------------------------------------------------------------
+
+local function nonce(text)
+  if #text ~= 128 then
+    return nil, ("a nonce is 64 bytes: 128 hex digits, not %d"):format(#text)
+  end
+  return require("kavach.snp").unhex(text)
+end
+
+local function now(text)
+  return require("kavach.attest.when").parse(text)
+end
+
+local function configure(parser)
+  parser.interleaved = true
+  parser:description "Judge SEV-SNP evidence by an attestation policy, offline."
+  parser:argument("evidence", "A report, a folder, a certificate table behind a report, a JSON "
+    .. "bundle …; or - for one evidence a line (JSON, hex or base64) on standard input."):args "+"
+  parser:option("--policy", "A built-in policy (baseline, strict, development, seed-strict), or a "
+    .. "file with one in JSON."):argname "NAME|FILE"
+  parser:option("--nonce", "The 64 bytes that the report must answer."):argname "HEX":convert(nonce)
+  parser:option("--now", "The time to verify at: seconds since 1970, or RFC 3339 (the clock's)."
+    ):argname "TIME":convert(now)
+  parser:option("--trust-root", "Trust this certificate, beside AMD's roots."):argname "CERT"
+    :count "*"
+  parser:option("--crl", "Check against this revocation list, too."):argname "FILE":count "*"
+  parser:option("--product", "The processor must be milan, genoa or turin."):argname "NAME"
+    :convert(function(name) return require("kavach.attest.tcb").product(name) end)
+  parser:option("--emulator", "Trust the platform emulator in this directory, as far as the "
+    .. "policy allows simulated evidence."):argname "DIR"
+  parser:epilog [[
+Without --policy, `baseline` decides: genuine, VMPL 0, no debug, no migration agent, no CXL,
+and of a VCEK's report a chip id that is not masked. Evidence that is not simulated is told
+to be genuine whatever the policy says. What was not checked is listed; it never counts as
+passed.
+
+Of one evidence, all checks are printed; of several, or of standard input, one line each, in
+their order. With --json, one document each and line, with `version`.
+
+Exit codes: 0 allowed; 1 unreadable, or no certificate to verify with; 2 denied (also what
+does not parse, or load as a policy); of several, any 1 gives 1, else any 2 gives 2;
+64 usage.
+
+Examples:
+   kavach verify evidence.json --nonce "$(cat nonce.hex)"
+   kavach verify report.bin vcek-folder/ --policy strict --now 2026-07-01T00:00:00Z
+   kavach verify - --json < evidence.jsonl]]
+end
+
+-- ---- what it takes to judge --------------------------------------------------------------------
+
+-- What is named like a file is one; else a built-in policy of that name.
+local function read_policy(text)
+  if text == nil then return require("kavach.attest.policy").baseline() end
+  if text:find "[/.]" then return require("kavach.attest.policy_file").load(text) end
+  return require("kavach.attest.policy").named(text)
+end
+
+local function read_files(paths, what)
+  local out = {}
+  for i, path in ipairs(paths) do
+    local bytes, why = require("kavach.attest.evidence").read(path)
+    if not bytes then return nil, require("kavach.err").wrap(why, what) end
+    out[i] = bytes
+  end
+  return out
+end
+
+local function read_trust(args)
+  local roots, crls, emulator, why
+  roots, why = read_files(args.trust_root, "--trust-root")
+  if roots then crls, why = read_files(args.crl, "--crl") end
+  if crls and args.emulator then
+    emulator, why = require("kavach.attest.emulator").open(args.emulator)
+  end
+  if why then return nil, why end
+  return require("kavach.attest.trust").new { roots = roots, crls = crls, emulator = emulator }
+end
+
+-- A policy and options for all evidence; or nil, an error, and what could not be loaded.
+local function prepare(args)
+  local policy, why = read_policy(args.policy)
+  if not policy then return nil, why, "policy" end
+  local trust
+  trust, why = read_trust(args)
+  if not trust then return nil, why, "trust" end
+  return policy, {
+    trust = trust, nonce = args.nonce, now = args.now, product = args.product,
+  }
+end
+
+-- ---- what it prints ----------------------------------------------------------------------------
+
+local EXITS <const> = { allowed = 0, undecided = 1, denied = 2 }
+
+local function wants_color()
+  local no_color = os.getenv "NO_COLOR"
+  return (no_color == nil or no_color == "") and require("kavach.core").isatty(1)
+end
+
+-- A printer of decisions, which keeps what to exit with.
+local function printer(args, many)
+  local color = not args.json and wants_color()
+  local style, seen = { color = color }, {}
+  local self = {}
+  function self.print(decision)
+    seen[EXITS[decision:outcome()]] = true
+    local text
+    if args.json then
+      text = decision:to_json() .. "\n"
+    elseif many then
+      text = require("kavach.attest.explain").line(decision, style) .. "\n"
+    else
+      text = decision:to_text(style)
+    end
+    local ok, message = io.stdout:write(text)
+    if not ok then error(require("kavach.err").new("io", "standard output: " .. message), 0) end
+  end
+  function self.exit()
+    io.stdout:flush()
+    return seen[1] and 1 or seen[2] and 2 or 0
+  end
+  return self
+end
+
+-- ---- one, and many -----------------------------------------------------------------------------
+
+local function verify_one(path, policy, options, out)
+  local evidence, why = require("kavach.attest.evidence").load(path)
+  if evidence then
+    out.print(require("kavach.attest.verify").verify(evidence, policy, options))
+  else
+    out.print(require("kavach.attest.decision").denied(policy, why, "evidence", path))
+  end
+end
+
+local function verify_many(paths, policy, options, out)
+  local sources = require "kavach.attest.sources"
+  require("kavach.attest.bulk").each(sources.of(paths), policy, options, function(decision, item)
+    decision.evidence.source, decision.evidence.line = item.source, item.line
+    out.print(decision)
+    if item.last then io.stdout:flush() end
+  end)
+end
+
+local function run(args)
+  local many = #args.evidence > 1 or args.evidence[1] == "-"
+  local out = printer(args, many)
+  local policy, options, step = prepare(args)
+  if not policy then
+    local why = options
+    if step == "policy" and not args.policy:find "[/.]" then
+      require("kavach.cli").complain(("verify: %s"):format(why.message))
+      return EXIT_USAGE
+    end
+    local name = { name = args.policy or "baseline" }
+    for _, path in ipairs(args.evidence) do
+      out.print(require("kavach.attest.decision").denied(name, why, step, path))
+    end
+  elseif many then
+    verify_many(args.evidence, policy, options, out)
+  else
+    verify_one(args.evidence[1], policy, options, out)
+  end
+  return out.exit()
+end
+
+return {
+  summary = "Judge evidence by an attestation policy: allowed or denied, and why.",
+  configure = configure,
+  run = run,
+}
