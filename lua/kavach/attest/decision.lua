@@ -6,13 +6,9 @@
 local bindings = require "kavach.attest.bindings"
 local checklist = require "kavach.attest.checklist"
 local err = require "kavach.err"
-local plain = require "kavach.plain"
 local snp = require "kavach.snp"
 
 local M = {}
-
---- The version of the JSON document.
-M.VERSION = 1
 
 ---@class kavach.Decision
 ---@field allow boolean
@@ -179,51 +175,16 @@ function Decision:reasons()
   return list
 end
 
-local CHECK_TEXTS <const> = { "name", "expected", "found", "reason" }
-
-local function check_table(check)
-  local out = {
-    id = check.id, stage = check.stage, status = check.status, decides = check.decides,
-    field = check.field,
-  }
-  for _, key in ipairs(CHECK_TEXTS) do
-    local text = check[key]
-    out[key] = text and plain.text(text)
-  end
-  return out
-end
-
-local PLAIN <const> = {
-  "allow", "genuine", "simulated", "structural", "policy", "policy_version", "product",
-  "report_version", "signed_by", "root", "missing", "now",
-}
-
---- The decision as plain values, ready for JSON: every key is always there, with null where there
---- is nothing to say. Text from the evidence is escaped.
+--- The decision as plain values, ready for JSON: see kavach.attest.document.
 ---@return table
 function Decision:to_table()
-  local out, json = { version = M.VERSION, outcome = self:outcome() }, require "kavach.json"
-  for _, key in ipairs(PLAIN) do
-    out[key] = self[key]
-    if out[key] == nil then out[key] = json.null end
-  end
-  out.csp_id = self.csp_id and plain.text(self.csp_id) or json.null
-  out.error = self.error and {
-    kind = self.error.kind, message = plain.text(self.error.message),
-  } or json.null
-  out.evidence = {}
-  for key, value in next, self.evidence do
-    out.evidence[key] = type(value) == "string" and plain.text(value) or value
-  end
-  out.checks = json.array()
-  for i, check in ipairs(self.checks) do out.checks[i] = check_table(check) end
-  return out
+  return require("kavach.attest.document").table(self)
 end
 
 --- The JSON document, in one line.
 ---@return string
 function Decision:to_json()
-  return assert(require("kavach.json").encode(self:to_table()))
+  return require("kavach.attest.document").encode(self)
 end
 
 --- Lines for people; see kavach.attest.explain.

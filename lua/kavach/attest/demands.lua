@@ -75,12 +75,13 @@ local function guest_policy(list, report, rules)
   end
 end
 
+local PLATFORM_BITS <const> = {}
+for name in next, (snp.platform_info(0)) do PLATFORM_BITS[#PLATFORM_BITS + 1] = name end
+table.sort(PLATFORM_BITS)
+
 local function platform(list, report, rules)
   local names, unknown = snp.platform_info(report.platform_info)
-  local sorted = {}
-  for name in next, names do sorted[#sorted + 1] = name end
-  table.sort(sorted)
-  for _, name in ipairs(sorted) do
+  for _, name in ipairs(PLATFORM_BITS) do
     if rules[name] ~= nil then
       list:judge({ "policy.platform." .. name:lower(), ("the platform has %s %s"):format(name,
         state(rules[name])), "platform_info" }, names[name] == rules[name], state(rules[name]),
