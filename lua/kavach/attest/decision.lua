@@ -24,7 +24,8 @@ local M = {}
 ---@field csp_id string?
 ---@field missing "vek"|"ask"|"ark"|nil the first certificate that the evidence lacks
 ---@field now integer? the time that it was judged at
----@field evidence { kind: string?, encoding: string?, source: string?, line: integer? }
+---@field evidence { kind: string?, encoding: string?, source: string?, line: integer?,
+--- made_by: string? } what it was taken for, where it came from, and who says to have made it
 ---@field checks kavach.Check[]
 ---@field error kavach.Error? why there was nothing to judge
 local Decision = { __name = "kavach.Decision" }

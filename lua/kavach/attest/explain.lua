@@ -32,6 +32,14 @@ end
 
 -- ---- what it is --------------------------------------------------------------------------------
 
+-- What the evidence was taken for.
+local function evidence_of(about)
+  if not about.kind then return nil end
+  local encoding = about.encoding ~= "none" and about.encoding .. " of a " or ""
+  local maker = about.made_by and ", made by " .. plain.text(about.made_by) or ""
+  return encoding .. about.kind .. maker
+end
+
 local ROOTS <const> = { amd = "AMD's root", given = "a root that was given" }
 local KEYS <const> = { vek = "VCEK or VLEK", ask = "ASK or ASVK", ark = "ARK" }
 
@@ -181,7 +189,7 @@ function M.text(decision, options)
     if value then lines[#lines + 1] = ("  %-10s%s"):format(name, value) end
   end
   add("policy", policy_of(decision))
-  add("evidence", decision.evidence.kind and plain.text(decision.evidence.kind))
+  add("evidence", evidence_of(decision.evidence))
   add("report", report_of(decision))
   if decision.report_version then add("genuine", genuineness(decision, paint)) end
   add_failures(lines, paint("strong", "failed"), sorted.fail, paint)
