@@ -156,8 +156,8 @@ local function tcb_floors(list, case, rules, where)
   if not case.tcbs then return list:lack(what, "the product is not known") end
   local floors = floors_of(rules, case.product)
   if not floors then
-    return list:judge(what, false, "a floor for " .. (case.product or "a product that is not known"),
-      "none in the policy")
+    local product = case.product or "a product that is not known"
+    return list:judge(what, false, "a floor for " .. product, "none in the policy")
   end
   for _, part in ipairs(PARTS) do
     if floors[part] and case.tcbs.reported[part] then

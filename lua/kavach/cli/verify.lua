@@ -139,11 +139,17 @@ local function verify_one(path, policy, options, out)
 end
 
 local function verify_many(paths, policy, options, out)
-  local sources = require "kavach.attest.sources"
-  require("kavach.attest.bulk").each(sources.of(paths), policy, options, function(decision, item)
+  local items = require("kavach.attest.sources").of(paths)
+  local idle = false
+  local function next_item()
+    if idle then io.stdout:flush() end -- what it gave is judged, and now it waits for more
+    local item = items()
+    idle = item == false
+    return item
+  end
+  require("kavach.attest.bulk").each(next_item, policy, options, function(decision, item)
     decision.evidence.source, decision.evidence.line = item.source, item.line
     out.print(decision)
-    if item.last then io.stdout:flush() end
   end)
 end
 
