@@ -53,10 +53,11 @@ function M.check(decision, id)
   error("no check " .. id, 2)
 end
 
---- The ids of the checks that keep a decision from allowing, in one text.
+--- The ids of the checks that keep a decision from allowing, in one text. With any, it does not.
 function M.reasons(decision)
   local ids = {}
   for i, check in ipairs(decision:reasons()) do ids[i] = check.id end
+  assert(#ids == 0 or not decision.allow, "allowed in spite of its reasons")
   return table.concat(ids, " ")
 end
 
