@@ -33,13 +33,17 @@ local function configure(parser)
   parser:option("--emulator", "Trust the platform emulator in this directory, as far as the "
     .. "policy allows simulated evidence."):argname "DIR"
   parser:epilog [[
-Without --policy, `baseline` decides: genuine, VMPL 0, no debug, no migration agent, no CXL,
-and of a VCEK's report a chip id that is not masked. Evidence that is not simulated is told
-to be genuine whatever the policy says. What was not checked is listed; it never counts as
-passed.
+Without --policy, `baseline` decides: genuine, VMPL 0, no debug, no migration agent, no
+CXL, and of a VCEK's report a chip id that is not masked. Whether it is genuine is told
+whatever the policy says. What was not checked is listed; it never counts as passed.
 
-Of one evidence, all checks are printed; of several, or of standard input, one line each, in
-their order. With --json, one document each and line, with `version`.
+A policy in a file (a name with a dot or a slash) lists what it requires:
+   { "format": "kavach-policy", "name": "web", "version": "3", "requires": {
+       "vmpl": { "max": 0 }, "guest_policy": { "debug_allowed": false },
+       "tcb": { "snp": { "min": 22 } }, "report_data": "nonce" } }
+
+Of one evidence, all checks are printed; of several, or of standard input, one line each,
+in their order. With --json, a document a line, with `version`.
 
 Exit codes: 0 allowed; 1 unreadable, or no certificate to verify with; 2 denied (also what
 does not parse, or load as a policy); of several, any 1 gives 1, else any 2 gives 2;
