@@ -2,7 +2,6 @@
 #include "boot.h"
 
 #include "cgroup.h"
-#include "rehearse.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -102,10 +101,7 @@ pid_t kv_boot_userland(void) {
   pid_t pid = fork();
   if (pid > 0) return pid;
   userland();
-  if (pid == 0) {
-    kv_rehearse(KV_BOOT_CGROUPS);
-    _exit(0);
-  }
+  if (pid == 0) _exit(0);
   return -1;
 }
 

@@ -12,8 +12,7 @@
 void kv_boot_first(void);
 
 /* In a process of its own, beside the loading of modules: the other file systems, control groups,
- * the host's name, the loopback interface; and a rehearsal (rehearse.h). Gives back its pid (-1:
- * it was done in this one, without the rehearsal). */
+ * the host's name, the loopback interface. Gives back its pid (-1: it was done in this one). */
 pid_t kv_boot_userland(void);
 
 /*
