@@ -160,6 +160,23 @@ describe("The agent's client, with the real agent,", function()
     assert.matches("/no/such/folder/x", why.message, 1, true)
   end)
 
+  it("refuses a path that the wire could not carry, and goes on", function()
+    for _, path in ipairs { "/" .. ("x"):rep(9000), "/a\0b" } do
+      local ok, why = transfer.put(guest.agent, native.program, path)
+      assert.is_nil(ok)
+      assert.equal("invalid_argument", why.kind)
+      ok, why = transfer.get(guest.agent, path, "/tmp/x")
+      assert.is_nil(ok)
+      assert.equal("invalid_argument", why.kind)
+    end
+    local target = os.tmpname()
+    local ok, why = transfer.get(guest.agent, "/" .. ("x"):rep(4000), target)
+    os.remove(target)
+    assert.is_nil(ok)
+    assert.matches("the name is too long", why.message, 1, true)
+    assert.is_true(guest.agent:ping(5000))
+  end)
+
   it("fails what is under way when the agent is gone", function()
     local other = native.open()
     local running = other.start "sleep 60"

@@ -44,9 +44,14 @@ end
 
 local ENV = { map = "string", fn = check_env }
 
+local GUEST_PATH_MOST <const> = 4095 -- Linux: PATH_MAX, with its NUL
+
 local function check_target(target)
   if target:sub(1, 1) ~= "/" or target:find("\0", 1, true) then
     return nil, ("an absolute path in the guest, got %q"):format(target)
+  end
+  if #target > GUEST_PATH_MOST then
+    return nil, ("at most %d bytes, got %d"):format(GUEST_PATH_MOST, #target)
   end
   for part in target:gmatch "[^/]+" do
     if part == ".." then return nil, ("a path without '..', got %q"):format(target) end

@@ -8,6 +8,18 @@ local wire = require "kavach.sandbox.wire"
 
 local transfer = {}
 
+-- Linux takes no longer one (PATH_MAX, with its NUL), and the wire none of 8 KiB: to send one would
+-- be to break the wire's rules, which ends the guest.
+local PATH_MOST <const> = 4095
+
+-- What is wrong with a path in the guest.
+local function unusable(op, path)
+  local why = path:find("\0", 1, true) and "has a NUL in it"
+    or #path > PATH_MOST and ("is longer than %d bytes"):format(PATH_MOST)
+  if not why then return nil end
+  return err.new("invalid_argument", ("%s: the path in the guest %s"):format(op, why), { op = op })
+end
+
 -- A channel that ends with DONE or FAILED. `what` says what was asked for.
 local request = {}
 request.__index = request
@@ -90,6 +102,8 @@ end
 ---@return boolean? true
 ---@return kavach.Error?
 function transfer.put(agent, source, target)
+  local wrong = unusable("put", target)
+  if wrong then return nil, wrong end
   local file <close>, why = io.open(source, "rb")
   if not file then return err.fail("io", "put: " .. why, { path = source }) end
   local function unreadable_because(reason)
@@ -137,6 +151,8 @@ end
 ---@return boolean? true
 ---@return kavach.Error?
 function transfer.get(agent, source, target)
+  local wrong = unusable("get", source)
+  if wrong then return nil, wrong end
   if agent.lost then return nil, agent.lost end
   local partial = target .. ".partial"
   local file, why = io.open(partial, "wb")
