@@ -32,8 +32,9 @@ local function configure(parser)
   parser:flag("--dump-vmsa", "Write the measured CPU states to vmsa0.bin, vmsa1.bin … here.")
   parser:flag("-v --verbose", "Tell each page of an snp launch on standard error.")
   parser:epilog [[
-With --idkey it prints, each on a line of its own: digest, id-block and id-auth (in base64, as
-QEMU's sev-snp-guest takes them), id-key-digest, and with --authorkey author-key-digest.
+With --idkey it prints, each on a line of its own: digest, id-block and id-auth (in
+base64, as QEMU's sev-snp-guest takes them), id-key-digest, and with --authorkey
+author-key-digest.
 
 Exit codes: 0; 1 if a file cannot be read or cannot be launched so; 64 usage.
 

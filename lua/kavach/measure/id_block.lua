@@ -41,7 +41,7 @@ local function read_key(file)
   local digest
   if pem then digest, why = snp.key_digest(pem) end
   if digest then return pem, digest end
-  return err.fail("io", ("%s: %s"):format(file, why or "empty"), { path = file })
+  return err.fail("io", ("%s: %s"):format(file, why or "the key file is empty"), { path = file })
 end
 
 ---@class kavach.IdBlock

@@ -91,7 +91,7 @@ end
 -- Words of messages that are also English, and options only where a message begins with them.
 local ENGLISH <const> = {
   mode = true, kernel = true, initrd = true, append = true, ovmf = true, svsm = true,
-  vcpus = true, policy = true,
+  vcpus = true, policy = true, digest = true,
 }
 
 --- A message of the Lua API with options as the command line has them: those of a launch, and
