@@ -139,7 +139,7 @@ Exit codes: 0; 1 if a file cannot be read or written; 64 usage.
 
 Examples:
    kavach emulator init platform --product genoa
-   kavach emulator report platform --report-data "$(openssl rand -hex 64)" \\
+   kavach emulator report platform --report-data "$(openssl rand -hex 64)" \
       --ovmf OVMF.fd --vcpus 4 --vcpu-type EPYC-v4 > evidence.json
    kavach emulator certs platform
    kavach emulator crl platform --revoke ask > crl.pem]]
