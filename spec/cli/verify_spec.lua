@@ -174,7 +174,9 @@ describe("kavach verify", function()
       for _, option in ipairs { "--trust-root", "--crl" } do
         local exit, out = program.run("verify", path, option, path, "--json")
         assert.equal(2, exit)
-        assert.equal("trust.load", failures(documents(out)[1]))
+        local document = documents(out)[1]
+        assert.equal("trust.load", failures(document))
+        assert.equal(("%s: %s: there is none in it"):format(option, path), document.error.message)
       end
     end)
   end)

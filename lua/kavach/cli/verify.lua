@@ -64,11 +64,18 @@ local function read_policy(text)
   return require("kavach.attest.policy").named(text)
 end
 
-local function read_files(paths, what)
+-- The bytes of files that hold `field`, or nil and an error that names the file.
+local function read_files(paths, what, field)
+  local err, evidence = require "kavach.err", require "kavach.attest.evidence"
   local out = {}
   for i, path in ipairs(paths) do
-    local bytes, why = require("kavach.attest.evidence").read(path)
-    if not bytes then return nil, require("kavach.err").wrap(why, what) end
+    local bytes, why = evidence.read(path)
+    if not bytes then return nil, err.wrap(why, what) end
+    local parts, message = require("kavach.snp").recognise(bytes)
+    if parts and #(parts[field] or "") == 0 then message = "there is none in it" end
+    if message then
+      return err.fail("invalid_argument", ("%s: %s: %s"):format(what, path, message))
+    end
     out[i] = bytes
   end
   return out
@@ -76,8 +83,8 @@ end
 
 local function read_trust(args)
   local roots, crls, emulator, why
-  roots, why = read_files(args.trust_root, "--trust-root")
-  if roots then crls, why = read_files(args.crl, "--crl") end
+  roots, why = read_files(args.trust_root, "--trust-root", "certificates")
+  if roots then crls, why = read_files(args.crl, "--crl", "crls") end
   if crls and args.emulator then
     emulator, why = require("kavach.attest.emulator").open(args.emulator)
   end
