@@ -326,9 +326,11 @@ describe("kavach verify, of much evidence,", function()
     end)
   end)
 
-  it("prints nothing for no lines", function()
-    local exit, out = shell("%s verify - </dev/null", program.kavach)
-    assert.same({ 0, "" }, { exit, out })
+  it("allows nothing when no line comes", function()
+    local exit, out, errors = shell("%s verify - </dev/null", program.kavach)
+    assert.same({ 1, "", "kavach: verify: standard input: no evidence\n" }, { exit, out, errors })
+    exit, out = shell("echo | %s verify - --json", program.kavach)
+    assert.same({ 1, "" }, { exit, out })
   end)
 
   -- #memory: the addresses of a sanitizer alone are terabytes.

@@ -45,9 +45,9 @@ A policy in a file (a name with a dot or a slash) lists what it requires:
 Of one evidence, all checks are printed; of several, or of standard input, one line each,
 in their order. With --json, a document a line, with `version`.
 
-Exit codes: 0 allowed; 1 unreadable, or no certificate to verify with; 2 denied (also what
-does not parse, or load as a policy); of several, any 1 gives 1, else any 2 gives 2;
-64 usage.
+Exit codes: 0 allowed; 1 unreadable, no certificate to verify with, or no evidence at all;
+2 denied (also what does not parse, or load as a policy); of several, any 1 gives 1, else
+any 2 gives 2; 64 usage.
 
 Examples:
    kavach verify evidence.json --nonce "$(cat nonce.hex)"
@@ -133,6 +133,10 @@ local function printer(args, many)
   end
   function self.exit()
     io.stdout:flush()
+    if not next(seen) then -- a pipe that brought nothing vouches for nothing
+      require("kavach.cli").complain "verify: standard input: no evidence"
+      return 1
+    end
     return seen[1] and 1 or seen[2] and 2 or 0
   end
   return self
