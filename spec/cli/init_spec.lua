@@ -103,6 +103,18 @@ describe("the program's subcommands", function()
     assert.matches("a bug\nstack traceback:", errors)
   end)
 
+  it("with --json, tell an error as a document where they print nothing else", function()
+    command { tells_failure = true, run = function() return err.fail("io", "no \xffluck") end }
+    local code, out, errors = main("zap", "--json")
+    assert.same({ 1, "kavach: zap: no \xffluck\n" }, { code, errors })
+    assert.same({ version = 1, error = { kind = "io", message = "no \\xffluck" } },
+      json.decode(out))
+    assert.equal("", (select(2, main "zap")))
+    for _, name in ipairs { "measure", "certs", "emulator", "report" } do
+      assert.is_true(cli.find(name).tells_failure)
+    end
+  end)
+
   it("are left cancelled when they were", function()
     command { run = function() error(err.new("cancelled", "stop")) end }
     assert.error_matches(function() main "zap" end, "stop")

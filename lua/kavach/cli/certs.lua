@@ -206,5 +206,6 @@ end
 return {
   summary = "Fetch certificates from AMD's key server.",
   configure = configure,
+  tells_failure = true,
   run = run,
 }

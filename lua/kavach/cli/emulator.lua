@@ -203,5 +203,6 @@ end
 return {
   summary = "Stand in for an SNP platform: simulated keys, certificates and reports.",
   configure = options.configure,
+  tells_failure = true,
   run = run,
 }

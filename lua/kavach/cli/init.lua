@@ -5,6 +5,7 @@
 ---     configure = function(parser) … end,       -- lua-argparse: options, arguments, epilog
 ---     run = function(args) return exit_code end,  -- or nil and an error
 ---     usage_exit = 64, failure_exit = 1,          -- what misuse and an error exit with
+---     tells_failure = true,                       -- with --json, an error is a document, too
 ---   }
 ---
 --- `args` has the options and arguments by name, `json` and `log_format` (which every command has),
@@ -24,16 +25,19 @@ local log_format = "text"
 
 local function escape(c) return ("\\x%02x"):format(c:byte()) end
 
+local function as_utf8(text)
+  return (text:gsub("[\x80-\xff]+", function(bytes)
+    return utf8.len(bytes) and bytes or bytes:gsub(".", escape)
+  end))
+end
+
 --- Prints a message for a person: `kavach: MESSAGE` on standard error, without bytes that would
 --- move a terminal.
 ---@param message string
 function M.complain(message)
   if log_format == "json" then
     local json = require "kavach.json"
-    message = message:gsub("[\x80-\xff]+", function(bytes)
-      return utf8.len(bytes) and bytes or bytes:gsub(".", escape)
-    end)
-    io.stderr:write(json.encode { level = "error", message = message }, "\n")
+    io.stderr:write(json.encode { level = "error", message = as_utf8(message) }, "\n")
   else
     io.stderr:write("kavach: ", (message:gsub("[\0-\8\11-\31\127]", escape)), "\n")
   end
@@ -101,6 +105,14 @@ local function handle(e)
   return err.is(e) and e or debug.traceback(tostring(e), 2)
 end
 
+--- A failure as the document that --json asks for.
+local function tell(failure)
+  local text = require "kavach.json".encode {
+    version = 1, error = { kind = failure.kind, message = as_utf8(failure.message) },
+  }
+  if text then io.stdout:write(text, "\n") end
+end
+
 --- Runs it; its error, returned or raised, becomes a message and an exit code.
 local function run(name, command, args)
   local ok, code, failure = xpcall(command.run, handle, args)
@@ -109,6 +121,7 @@ local function run(name, command, args)
   failure = ok and failure or code
   if err.is(failure, "cancelled") and not ok then error(failure, 0) end -- who cancelled decides
   M.complain(("%s: %s"):format(name, tostring(failure)))
+  if args.json and command.tells_failure and err.is(failure) then tell(failure) end
   return command.failure_exit or EXIT_FAILURE
 end
 

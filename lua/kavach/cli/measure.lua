@@ -207,5 +207,6 @@ end
 return {
   summary = "Compute launch digests, and sign ID blocks.",
   configure = configure,
+  tells_failure = true,
   run = run,
 }

@@ -55,5 +55,6 @@ end
 return {
   summary = "Show what a report says, with its bits and versions by name.",
   configure = configure,
+  tells_failure = true,
   run = run,
 }
