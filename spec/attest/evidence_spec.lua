@@ -1,5 +1,6 @@
 local attest = require "kavach.attest"
 local attested = require "support.attested"
+local snp_bytes = require "support.snp_bytes"
 local host = require "support.host"
 local snp = require "kavach.snp"
 
@@ -35,6 +36,15 @@ describe("evidence", function()
     refused(evidence, why, "")
     evidence, why = attest.parse '{"format":"kavach-evidence","version":1,"made_by":"x"}'
     refused(evidence, why, "'report' is missing")
+  end)
+
+  it("may not be of a processor that is known but not supported", function()
+    local venice = ("<I4I4"):pack(8, 0x00b50f00)
+    local extended = attested.bytes() .. snp_bytes.table_of { { "platform", venice } }
+    refused(nil, select(2, attest.parse(extended)), "of a Venice, which is not supported")
+    local decisions = attest.verify_all { extended, attested.bytes() }
+    assert.same({ 2, false, false }, { #decisions, decisions[1].allow, decisions[2].allow })
+    assert.equal("denied", decisions[1]:outcome())
   end)
 
   it("from a table is checked", function()

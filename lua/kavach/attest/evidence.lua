@@ -15,6 +15,7 @@ M.MAX_SIZE = 1 << 20
 local REPORT_SIZE <const> = 1184
 local PARTS_MAX <const> = 32
 local EISDIR <const> = 21
+local PRODUCTS <const> = { Milan = true, Genoa = true, Turin = true }
 
 ---@class kavach.Evidence
 ---@field kind string what it was taken for: "report", "extended report", "JSON bundle", "folder" …
@@ -83,6 +84,9 @@ end
 
 local function finish(parts)
   if not parts.report then return malformed("there is no report in it: it is %s", parts.kind) end
+  if parts.product and not PRODUCTS[parts.product] then
+    return malformed("it says that it is of a %s, which is not supported", parts.product)
+  end
   if #parts.certificates > PARTS_MAX or #parts.crls > PARTS_MAX then
     return malformed("more than %d certificates or revocation lists", PARTS_MAX)
   end
