@@ -18,9 +18,21 @@ end
 
 describe("a policy's demand", function()
   it("that there is none allows nothing", function()
-    local decision = judge({}, nil)
+    local decision = judge { consistent = false }
     assert.is_false(decision.allow)
     assert.same({}, decision:reasons())
+  end)
+
+  it("that a report be consistent is made of a report alone, too", function()
+    local above = attested.tcb { boot_loader = 4, tee = 0, snp = 25, microcode = 219 }
+    for id, changes in pairs {
+      ["tcb.reported"] = { reported_tcb = above },
+      ["tcb.firmware"] = { committed_minor = 56 },
+      ["policy.reserved"] = { policy = 1 << 30 | 0x30000 },
+    } do
+      assert.equal(id, reasons(judge({ vmpl = { max = 0 } }, changes)))
+      assert.is_true(judge({ vmpl = { max = 0 }, consistent = false }, changes).allow)
+    end
   end)
 
   describe("of the VMPL", function()

@@ -121,6 +121,19 @@ end
 
 local UNSIGNED <const> = "only a report was given, and nothing that vouches for it"
 
+-- What a verification says of a report's fields alone, if the policy wants it to be consistent.
+local function check_consistency(list, policy, report)
+  if not policy.requires.consistent then return end
+  local result = assert(require("kavach.attest.trust").default().verifier:verify {
+    report = report:to_bytes(), now = 0, product = report.product,
+  })
+  local checks = {}
+  for _, check in ipairs(result.checks) do
+    if check.stage == "policy" then checks[#checks + 1] = check end
+  end
+  list:take(checks, decider(policy.requires))
+end
+
 --- The decision about a report alone: see kavach.Policy:verify_against.
 ---@param policy kavach.Policy
 ---@param report kavach.Report
@@ -141,6 +154,7 @@ function M.of_report(policy, report)
       requires = policy.requires, evidence = {}, report = report, product = report.product,
       tcbs = report:tcbs(),
     }
+    check_consistency(list, policy, report)
     bindings.check(list, case)
     require("kavach.attest.demands").check(list, case)
   elseif not policy.structural then
