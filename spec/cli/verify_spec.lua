@@ -333,6 +333,17 @@ describe("kavach verify, of much evidence,", function()
     assert.same({ 1, "" }, { exit, out })
   end)
 
+  it("fails if what it says cannot be written", function()
+    local path = put("ev.json", evidence())
+    for _, words in ipairs { "", "--json" } do
+      local exit, _, errors = shell(
+        "%s verify %s --now %s --emulator %s --policy development %s >/dev/full", program.kavach,
+        path, NOW, platform.dir, words)
+      assert.equal(1, exit)
+      assert.matches("standard output: No space left on device", errors, 1, true)
+    end
+  end)
+
   -- #memory: the addresses of a sanitizer alone are terabytes.
   it("judges ten thousand files with few descriptors and little memory #memory", function()
     local good, bad = put("good", evidence()), put("bad", "nonsense")

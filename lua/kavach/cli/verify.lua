@@ -118,6 +118,9 @@ local function printer(args, many)
   local color = not args.json and wants_color()
   local style, seen = { color = color }, {}
   local self = {}
+  local function sure(ok, message)
+    if not ok then error(require("kavach.err").new("io", "standard output: " .. message), 0) end
+  end
   function self.print(decision)
     seen[EXITS[decision:outcome()]] = true
     local text
@@ -128,11 +131,13 @@ local function printer(args, many)
     else
       text = decision:to_text(style)
     end
-    local ok, message = io.stdout:write(text)
-    if not ok then error(require("kavach.err").new("io", "standard output: " .. message), 0) end
+    sure(io.stdout:write(text))
+  end
+  function self.flush()
+    sure(io.stdout:flush())
   end
   function self.exit()
-    io.stdout:flush()
+    self.flush()
     if not next(seen) then -- a pipe that brought nothing vouches for nothing
       require("kavach.cli").complain "verify: standard input: no evidence"
       return 1
@@ -157,7 +162,7 @@ local function verify_many(paths, policy, options, out)
   local items = require("kavach.attest.sources").of(paths)
   local idle = false
   local function next_item()
-    if idle then io.stdout:flush() end -- what it gave is judged, and now it waits for more
+    if idle then out.flush() end -- what it gave is judged, and now it waits for more
     local item = items()
     idle = item == false
     return item
