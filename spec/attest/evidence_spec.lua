@@ -47,6 +47,14 @@ describe("evidence", function()
     assert.equal("denied", decisions[1]:outcome())
   end)
 
+  it("is not left out of a list for a hole before it", function()
+    local report = attested.bytes()
+    assert.equal(2, #attest.verify_all { report, report })
+    for _, list in ipairs { { report, nil, report }, { [2] = report }, { report, x = report } } do
+      assert.error_matches(function() attest.verify_all(list) end, "there is no %[%d%]")
+    end
+  end)
+
   it("from a table is checked", function()
     local evidences = require "kavach.attest.evidence"
     local evidence = assert(evidences.of {

@@ -83,18 +83,32 @@ function M.each(items, policy, options, deliver)
   end)
 end
 
+-- The length of a list. One with holes, as of what attest.load gave where some could not be read,
+-- would end at the first: the rest would not be judged, and nobody would know.
+local function length_of(list)
+  local count = 0
+  for _ in next, list do count = count + 1 end
+  for i = 1, count do
+    if list[i] == nil then
+      error(("attest.verify_all: a list must be without holes or other keys: there is no [%d]")
+        :format(i), 3)
+    end
+  end
+  return count
+end
+
 --- Judges a list of evidence (what attest.parse or attest.load give, bytes, or tables) on the
---- thread pool. The decisions, in order.
+--- thread pool. The decisions, in order; as many as the list is long, which may have no holes.
 ---@param list (string|kavach.Evidence|table)[]
 ---@param policy kavach.Policy|string|nil
 ---@param options kavach.VerifyOptions?
 ---@return kavach.Decision[]
 function M.all(list, policy, options)
   local evidences = require "kavach.attest.evidence"
-  local at, out = 0, {}
+  local at, count, out = 0, length_of(list), {}
   M.each(function()
     at = at + 1
-    if list[at] == nil then return nil end
+    if at > count then return nil end
     local evidence, why = evidences.of(list[at])
     return { evidence = evidence, error = why }
   end, policy, options, function(decision) out[#out + 1] = decision end)
