@@ -5,11 +5,13 @@
 #define KV_QEMU_CPU_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Whether it has AMD's or Intel's virtualisation. */
 bool kv_cpu_has_virt(void);
 
-/* Whether its time stamp counter runs at one rate in all states, alike on all processors. */
-bool kv_cpu_has_steady_tsc(void);
+/* The rate of its time stamp counter in kHz, measured against the clock in two milliseconds; 0 if
+ * it does not run at one rate in all states, alike on all processors. */
+uint32_t kv_cpu_tsc_khz(void);
 
 #endif

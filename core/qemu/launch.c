@@ -1,6 +1,7 @@
 #include "qemu/launch.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* On a kernel command line of Linux for x86: COMMAND_LINE_SIZE, with its NUL. */
@@ -19,7 +20,7 @@ typedef struct profile {
   const char *firmware;     /* NULL: QEMU's default, SeaBIOS */
   const char *bus;          /* of the virtio devices: their names' ending */
   const char *command_line; /* the kernel's */
-  const char *steady_tsc;   /* added to it if the host's time stamp counter is steady */
+  const char *tsc;          /* added to it, and the rate, if the host's counter is steady */
 } profile;
 
 /* q35 and not microvm: with ACPI off Debian's kernels have no virtio on microvm, and with ACPI on
@@ -50,19 +51,21 @@ static const profile PROFILES[] = {
     /* One thread for all processors. With one for each, QEMU 7.2 may go on running the translation
      * of code that another processor has patched meanwhile: one boot in 40 or so hung on a loaded
      * machine, all processors at a breakpoint in kmem_cache_alloc() that memory did not hold any
-     * more. It costs nothing here: boots and a shell's loop take as long.
+     * more. A shell's loop takes as long with one; what ran side by side, less than a tenth of the
+     * boot, does not any more.
      * The processor: an Intel model has a constant counter, so that the second one is not
      * calibrated (qemu64: 8 % slower, max: 11 %), and this one has x86-64-v2 for users' programs.
      * rdrand: the random pool is ready before anything asks for it. The firmware: a small SeaBIOS,
      * 2 to 7 %. tsc=reliable: the guest reads the host's counter, which needs no watching if it is
-     * steady. */
+     * steady. tsc_early_khz: its rate, which a guest that is starved while it boots gets wrong: by
+     * a hundredth and more, and once so that its clock ran away. */
     [KV_BACKEND_TCG] = {.accel = "tcg,thread=single",
                         .machine = MACHINE,
                         .cpu = "Westmere,+rdrand",
                         .firmware = "bios-microvm.bin",
                         .bus = "pci",
                         .command_line = TCG_COMMAND_LINE,
-                        .steady_tsc = " tsc=reliable"},
+                        .tsc = " tsc=reliable tsc_early_khz="},
     /* Nothing measured: there was no machine for it. Firmware and boot cost little under KVM, so it
      * is the usual one; mitigations stay on. */
     [KV_BACKEND_KVM] = {.accel = "kvm",
@@ -70,7 +73,7 @@ static const profile PROFILES[] = {
                         .cpu = "host",
                         .bus = "pci",
                         .command_line = COMMAND_LINE,
-                        .steady_tsc = ""},
+                        .tsc = NULL},
 };
 
 static const char *const BACKEND_NAMES[] = {
@@ -124,9 +127,15 @@ static int check_limits(const kv_launch *launch, kv_error *error) {
   return 0;
 }
 
+/* What the counter adds to the kernel's command line. */
+static size_t tsc_length(const kv_launch *launch) {
+  const char *words = PROFILES[launch->backend].tsc;
+  if (launch->tsc_khz == 0 || !words) return 0;
+  return strlen(words) + (size_t)snprintf(NULL, 0, "%llu", (unsigned long long)launch->tsc_khz);
+}
+
 static size_t command_line_length(const kv_launch *launch) {
-  const profile *chosen = &PROFILES[launch->backend];
-  return strlen(chosen->command_line) + strlen(chosen->steady_tsc) +
+  return strlen(PROFILES[launch->backend].command_line) + tsc_length(launch) +
          (launch->append ? 1 + strlen(launch->append) : 0);
 }
 
@@ -184,7 +193,10 @@ static void add_kernel(kv_words *words, const kv_launch *launch, const profile *
   if (launch->initrd) option(words, "-initrd", launch->initrd);
   kv_words_add(words, "-append");
   kv_words_text(words, chosen->command_line);
-  if (launch->steady_tsc) kv_words_text(words, chosen->steady_tsc);
+  if (launch->tsc_khz > 0 && chosen->tsc) {
+    kv_words_text(words, chosen->tsc);
+    kv_words_number(words, launch->tsc_khz);
+  }
   if (launch->append && *launch->append) {
     kv_words_text(words, " ");
     kv_words_text(words, launch->append);

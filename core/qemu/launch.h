@@ -36,7 +36,7 @@ typedef struct kv_launch {
   const char *agent_socket; /* unix socket that the agent's port is connected to; NULL: no port */
   const char *qmp_socket;   /* unix socket for QMP; NULL: no monitor */
   bool console;             /* the guest's console on QEMU's standard output */
-  bool steady_tsc;          /* the host's time stamp counter can be the guest's clock under TCG */
+  uint64_t tsc_khz; /* rate of the host's time stamp counter, if it is steady; 0: it is not */
   const kv_share *shares;
   size_t share_count;
 } kv_launch;

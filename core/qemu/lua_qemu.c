@@ -61,13 +61,6 @@ static bool boolean_field(lua_State *L, int index, const char *key) {
   return value;
 }
 
-/* Without the key, what this machine has. */
-static bool steady_tsc_field(lua_State *L, int index) {
-  bool given = lua_getfield(L, index, "steady_tsc") != LUA_TNIL;
-  lua_pop(L, 1);
-  return given ? boolean_field(L, index, "steady_tsc") : kv_cpu_has_steady_tsc();
-}
-
 static double number_field(lua_State *L, int index, const char *key) {
   if (lua_getfield(L, index, key) != LUA_TNUMBER)
     luaL_error(L, "qemu_argv: %s must be a number", key);
@@ -83,6 +76,13 @@ static uint64_t size_field(lua_State *L, int index, const char *key) {
   if (!whole || value < 0) luaL_error(L, "qemu_argv: %s must be an integer, 0 or more", key);
   lua_pop(L, 1);
   return (uint64_t)value;
+}
+
+/* Without the key, what this machine has. */
+static uint64_t tsc_field(lua_State *L, int index) {
+  bool given = lua_getfield(L, index, "tsc_khz") != LUA_TNIL;
+  lua_pop(L, 1);
+  return given ? size_field(L, index, "tsc_khz") : kv_cpu_tsc_khz();
 }
 
 static kv_share read_share(lua_State *L, int index) {
@@ -113,9 +113,9 @@ static void read_shares(lua_State *L, int index, kv_launch *launch) {
 }
 
 static void read_launch(lua_State *L, int index, kv_launch *launch) {
-  static const char *const KEYS[] = {
-      "backend", "qemu",         "cpus",       "memory_mb", "kernel",     "initrd", "append",
-      "shares",  "agent_socket", "qmp_socket", "console",   "steady_tsc", NULL};
+  static const char *const KEYS[] = {"backend", "qemu",    "cpus",   "memory_mb",    "kernel",
+                                     "initrd",  "append",  "shares", "agent_socket", "qmp_socket",
+                                     "console", "tsc_khz", NULL};
   check_keys(L, index, KEYS);
   launch->qemu = required_field(L, index, "qemu");
   launch->cpus = number_field(L, index, "cpus");
@@ -126,7 +126,7 @@ static void read_launch(lua_State *L, int index, kv_launch *launch) {
   launch->agent_socket = string_field(L, index, "agent_socket");
   launch->qmp_socket = string_field(L, index, "qmp_socket");
   launch->console = boolean_field(L, index, "console");
-  launch->steady_tsc = steady_tsc_field(L, index);
+  launch->tsc_khz = tsc_field(L, index);
   read_shares(L, index, launch);
 }
 
@@ -157,8 +157,8 @@ static kv_argv *new_argv(lua_State *L) {
 }
 
 /* qemu_argv{backend=, qemu=, cpus=, memory_mb=, kernel=, initrd=, append=, agent_socket=,
- * qmp_socket=, console=, steady_tsc=, shares={{tag=, path=, readonly=, remap=}…}}: fields as in
- * kv_launch; steady_tsc is by default what this machine has.
+ * qmp_socket=, console=, tsc_khz=, shares={{tag=, path=, readonly=, remap=}…}}: fields as in
+ * kv_launch; tsc_khz is by default what this machine has.
  * Returns the list of words, or nil, a message and a kind. */
 static int qemu_argv(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);

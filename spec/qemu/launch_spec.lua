@@ -4,7 +4,7 @@ local function config(changes)
   local c = {
     backend = "tcg", qemu = "/usr/bin/qemu-system-x86_64", cpus = 2, memory_mb = 512,
     kernel = "/k/vmlinux", initrd = "/k/initramfs.cpio", agent_socket = "agent.sock",
-    qmp_socket = "qmp.sock", console = true,
+    qmp_socket = "qmp.sock", console = true, tsc_khz = 2000000,
   }
   for key, value in pairs(changes or {}) do c[key] = value end
   return c
@@ -102,9 +102,10 @@ describe("QEMU's command line", function()
   end)
 
   it("trusts the time stamp counter only where it is steady, and only under tcg", function()
-    assert.matches(" tsc=reliable", value(argv { steady_tsc = true }, "-append"))
-    assert.not_matches("tsc=", value(argv { steady_tsc = false }, "-append"))
-    assert.not_matches("tsc=", value(argv { steady_tsc = true, backend = "kvm" }, "-append"))
+    assert.matches(" tsc=reliable tsc_early_khz=2100123$",
+      value(argv { tsc_khz = 2100123 }, "-append"))
+    assert.not_matches("tsc", value(argv { tsc_khz = 0 }, "-append"))
+    assert.not_matches("tsc", value(argv { tsc_khz = 2100123, backend = "kvm" }, "-append"))
   end)
 
   it("gives the task share exactly as it always was", function()
