@@ -88,10 +88,11 @@ describe("an HTTP GET", function()
   end)
 
   it("gives up when its time is over, and says after how many tries", function()
-    local _, why, waits, requests = get({ { status = 503 } }, { within = 300, backoff_ms = 50 })
+    local _, why, waits, requests = get({ { status = 503 } }, { within = 3000, backoff_ms = 50 })
     assert.is_true(err.is(why, "timeout"))
     assert.matches("the server answers 503, after %d+ tr[iy]", why.message)
-    assert.equal(#waits + 1, #requests)
+    assert.equal(503, why.status)
+    assert.is_true(#requests > 1 and #requests - #waits <= 1) -- 0: the last wait took too long
     _, why = get({ { body = "b" } }, { within = 0 })
     assert.is_true(err.is(why, "timeout"))
     assert.matches("no time is left", why.message)

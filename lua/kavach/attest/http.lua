@@ -71,17 +71,19 @@ end
 ---@return string? body
 ---@return kavach.Error?
 function M.get(url, options)
-  local tries = 0
+  local tries, last = 0, nil -- the server's last answer
   while true do
-    tries = tries + 1
     local left = math.ceil(options.deadline_ms - task.now())
+    if left <= 0 and last then return out_of_time(url, last, tries) end -- it slept for too long
     if left <= 0 then return failed("timeout", url, nil, "no time is left") end
+    tries = tries + 1
     local answer, message, kind = attempt(url, left)
     if not answer then return failed(kind, url, nil, "%s", message) end
     if answer.status == OK then return answer.body end
     if not is_transient(answer.status) then
       return failed("io", url, answer.status, "the server answers %d", answer.status)
     end
+    last = answer
     local ms = pause(answer, tries, options.backoff_ms)
     if task.now() + ms >= options.deadline_ms then return out_of_time(url, answer, tries) end
     if options.on_wait then options.on_wait(url, answer.status, ms) end
