@@ -2,40 +2,23 @@
 
 local options = require "kavach.cli.options"
 
-local MAX_MEMORY_MB <const> = 16 * 1024 * 1024
 local MAX_OUTPUT <const> = 1024 * 1024 * 1024
 
 local function configure(parser)
   parser:description "Run one command in a fresh virtual machine."
   parser:argument("command", "A word alone is a line for the guest's /bin/sh; several words, or "
     .. "those behind --, are a program and its arguments."):args "*"
-  parser:option("--backend", "auto, tcg, kvm or sev-snp."):argname "NAME"
-    :choices { "auto", "tcg", "kvm", "sev-snp" }
-  parser:option("--memory", "The guest's memory in MiB."):argname "MIB"
-    :convert(options.integer(1, MAX_MEMORY_MB))
-  parser:option("--cpus", "The guest's CPUs."):argname "N":convert(options.number(0, 255))
+  require("kavach.cli.sandbox").configure(parser)
   parser:option("--timeout", "The time for boot and command: 500ms, 8s, 2m."):argname "TIME"
     :convert(options.duration)
-  parser:option("--grace", "Between SIGTERM and SIGKILL when that is over."):argname "TIME"
-    :convert(options.duration)
-  parser:option("--env", "Set a variable, or pass the host's on."):argname "NAME[=VALUE]":count "*"
-  parser:option("--env-file", "The same, from a file with one on each line."):count "*"
-    :argname "FILE"
   parser:option("--workdir", "The folder that the command starts in."):argname "DIR"
   parser:option("--user", "Whom it runs as: a name or number, also with :GROUP."):argname "USER"
-  parser:option("--mount", "Show the guest a folder of the host, read-only unless :rw."):count "*"
-    :argname "SRC:DST[:rw]"
   parser:option("--put", "Copy a file into the guest before."):argname "SRC:DST":count "*"
   parser:option("--get", "Copy a file out of the guest afterwards."):argname "SRC:DST":count "*"
   parser:flag("-t --tty", "Give the command a terminal.")
   parser:option("--max-output", "Bytes to keep of each stream."):argname "BYTES"
     :convert(options.integer(0, MAX_OUTPUT))
-  parser:option("--kernel", "The guest's kernel (also KAVACH_KERNEL)."):argname "FILE"
-  parser:option("--initrd", "The guest's initramfs (also KAVACH_INITRD)."):argname "FILE"
-  parser:option("--transport", "How the command reaches the guest: agent or share."):argname "NAME"
-    :choices { "agent", "share" }
   parser:flag("--dry-run", "Print QEMU's command line instead of running it.")
-  parser:flag("--keep", "Keep the private directory, and say where it is.")
   parser:flag("--verbose", "Tell the steps of the boot, with their times.")
   parser:epilog [[
 Without --json, output appears as it is made. With it, stdout and stderr are kept (1 MiB of each

@@ -3,20 +3,12 @@
 
 local check = require "kavach.check"
 local err = require "kavach.err"
+local refusal = require "kavach.sandbox.config.refusal"
 
 local config = {}
 
 local MIB <const> = 1024 * 1024
 local YEARS_MS <const> = 10 * 366 * 24 * 3600 * 1000
-
----The memory of this machine.
----@return integer MiB
-local function host_memory_mb()
-  local file = io.open "/proc/meminfo"
-  local kb = file and file:read "a":match "MemTotal:%s*(%d+) kB"
-  if file then file:close() end
-  return kb and tonumber(kb) // 1024 or 16 * 1024 * 1024
-end
 
 local function no_nul(what)
   return function(value)
@@ -67,23 +59,9 @@ local MOUNT = {
 }
 
 local OPTIONS = {
-  backend = { enum = { "auto", "sev-snp", "kvm", "tcg" }, default = "auto" },
-  confidential = { enum = { "required", "preferred" } },
-  cpu_limit = { type = "number", above = 0, max = 255, default = 2 },
-  memory_limit_mb = {
-    type = "integer", min = 1, default = 512,
-    fn = function(mb)
-      local most = host_memory_mb()
-      if mb <= most then return mb end
-      return nil, ("at most %d, the memory of this machine in MiB, got %d"):format(most, mb)
-    end,
-  },
-  network = { fields = { enabled = { type = "boolean", default = false } }, default = {} },
-  read_only_rootfs = "boolean",
   env = { map = "string", fn = check_env, default = {} },
   mounts = { list = { fields = MOUNT }, default = {} },
-  transport = { enum = { "agent", "share" }, default = "agent" },
-  kernel = PATH, initrd = PATH, qemu_path = PATH,
+  kernel = PATH, initrd = PATH,
   timeout_ms = { type = "integer", min = 0, max = YEARS_MS, default = 30000 },
   grace_ms = { type = "integer", min = 0, max = YEARS_MS, default = 2000 },
   boot_timeout_ms = { type = "integer", min = 0, max = YEARS_MS, default = 120000 },
@@ -92,12 +70,17 @@ local OPTIONS = {
   keep = { type = "boolean", default = false },
 }
 
--- Known, because they are promised; refused, because nothing here enforces them yet.
-local NOT_YET = {
-  "allowed_hosts", "allowed_ports", "dialect", "disk_mb", "guest_policy", "image", "max_pids",
-  "policy", "qemu_sha256", "root", "secrets",
-}
-for _, name in ipairs(NOT_YET) do OPTIONS[name] = "any" end
+-- What belongs together stands in a file of its own, which returns
+--
+--   { options = { NAME = rule … }, check = function(checked) … return true end }
+--
+-- `check` is called when each option by itself is right. It completes what is given, and returns
+-- nil and an error for what cannot be.
+local GROUPS <const> = {}
+for i, name in ipairs { "machine", "limits", "network", "root" } do
+  GROUPS[i] = require("kavach.sandbox.config." .. name)
+  for option, rule in next, GROUPS[i].options do OPTIONS[option] = rule end
+end
 
 local EXEC = {
   env = ENV, cwd = PATH,
@@ -115,40 +98,18 @@ local EXEC = {
 
 local START = { env = EXEC.env, cwd = EXEC.cwd, user = EXEC.user, pty = EXEC.pty }
 
-local function refuse(name, why)
-  return err.fail("invalid_argument", ("sandbox: %s %s"):format(name, why),
-    { op = "sandbox", option = name })
-end
-
-local function find_unenforced(options)
-  for _, name in ipairs(NOT_YET) do
-    if options[name] ~= nil then
-      return refuse(name, "is not enforced in this version, so it is refused: leave it out")
-    end
-  end
-  if options.network.enabled then
-    return refuse("network.enabled", "= true is not available in this version")
-  end
-  if options.read_only_rootfs then
-    return refuse("read_only_rootfs", "= true is not enforced in this version, so it is refused")
-  end
-  if options.cpu_limit ~= options.cpu_limit // 1 then
-    return refuse("cpu_limit", ("= %s: a fraction of a CPU is not enforced in this version; "
-      .. "use a whole number"):format(options.cpu_limit))
-  end
-  return true
-end
-
 local function check_mounts(mounts)
   local seen = {}
   for _, mount in ipairs(mounts) do
     local target = mount.target:gsub("/+", "/"):gsub("(.)/$", "%1")
-    if seen[target] then return refuse("mounts", ("names the target '%s' twice"):format(target)) end
+    if seen[target] then
+      return refusal("mounts", ("names the target '%s' twice"):format(target))
+    end
     seen[target], mount.target = true, target
     -- "PATH/." can be opened if PATH is a folder that may be searched; a file gives ENOTDIR.
     local folder, why = io.open(mount.source .. "/.")
     if not folder then
-      return refuse("mounts", "needs a folder: " .. why:gsub("/%.: ", ": "))
+      return refusal("mounts", "needs a folder: " .. why:gsub("/%.: ", ": "))
     end
     folder:close()
     mount.source = config.absolute(mount.source)
@@ -174,9 +135,11 @@ function config.check(options, level)
   local checked, misuse = check.test(OPTIONS, options, "sandbox")
   if misuse and level then error(misuse, level + 1) end
   if misuse then return err.fail("invalid_argument", misuse, { op = "sandbox" }) end
-  local ok, why = find_unenforced(checked)
-  if not ok then return nil, why end
-  ok, why = check_mounts(checked.mounts)
+  for _, group in ipairs(GROUPS) do
+    local fine, why = group.check(checked)
+    if not fine then return nil, why end
+  end
+  local ok, why = check_mounts(checked.mounts)
   if not ok then return nil, why end
   return checked
 end

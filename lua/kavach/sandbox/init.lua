@@ -26,13 +26,13 @@ Sandbox.__name = "kavach.Sandbox"
 
 -- ---- making one --------------------------------------------------------------------------------
 
-local function mount_all(self, mounts)
-  if #mounts == 0 then return end
+local function set_up(self, steps)
+  if #steps == 0 then return end
   local transfer = require "kavach.sandbox.transfer"
   local agent = self.vm.agent
-  for _, mount in ipairs(mounts) do
-    transfer.mount(agent, mount, function(cause)
-      -- A sandbox without one of its mounts is not what was asked for.
+  for _, step in ipairs(steps) do
+    transfer.step(agent, step, function(cause)
+      -- A sandbox without a part of its set-up is not what was asked for.
       if cause and not agent.lost then agent:lose(err.new("creation_failed", cause.message)) end
     end)
   end
@@ -80,7 +80,7 @@ function M.launch(options, hooks, level)
     keep = checked.keep, on_step = on_step,
   }
   if not self.vm then return nil, why end
-  mount_all(self, planned.mounts)
+  set_up(self, planned.setup)
   return setmetatable(self, Sandbox)
 end
 

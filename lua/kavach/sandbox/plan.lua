@@ -3,6 +3,7 @@
 local core = require "kavach.core"
 local err = require "kavach.err"
 local image = require "kavach.sandbox.image"
+local setup = require "kavach.sandbox.setup"
 
 local plan = {}
 
@@ -13,7 +14,7 @@ local AGENT_SOCKET <const>, QMP_SOCKET <const> = "agent.sock", "qmp.sock"
 
 ---@class kavach.plan
 ---@field launch table what core.qemu_argv takes
----@field mounts { tag: string, target: string, readonly: boolean }[]
+---@field setup kavach.setup.step[] what the agent is to do before the first command, in this order
 ---@field files { kernel: string, initrd: string }
 
 ---@param config table checked
@@ -22,15 +23,15 @@ local AGENT_SOCKET <const>, QMP_SOCKET <const> = "agent.sock", "qmp.sock"
 ---@return kavach.plan
 function plan.new(config, backend, qemu)
   local files = image.find(config)
-  local shares, mounts = {}, {}
+  local shares, steps = {}, {}
   for i, mount in ipairs(config.mounts) do
     local tag = ("mount%d"):format(i)
     shares[i] = { tag = tag, path = mount.source, readonly = mount.readonly, remap = true }
-    mounts[i] = { tag = tag, target = mount.target, readonly = mount.readonly }
+    steps[i] = setup.mount(tag, mount.target, mount.readonly)
   end
   return {
     files = files,
-    mounts = mounts,
+    setup = steps,
     launch = {
       backend = backend, qemu = qemu,
       cpus = config.cpu_limit, memory_mb = config.memory_limit_mb,
@@ -45,9 +46,9 @@ end
 ---@param self kavach.plan
 ---@param dir string
 function plan.add_task_share(self, dir)
-  local shares, mounts = self.launch.shares, self.mounts
+  local shares, steps = self.launch.shares, self.setup
   shares[#shares + 1] = { tag = "task", path = dir, readonly = true }
-  mounts[#mounts + 1] = { tag = "task", target = plan.TASK_TARGET, readonly = true }
+  steps[#steps + 1] = setup.mount("task", plan.TASK_TARGET, true)
 end
 
 ---@param self kavach.plan

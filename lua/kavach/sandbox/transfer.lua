@@ -1,4 +1,4 @@
--- What else the agent does on a channel: mounts, and files in and out of the guest.
+-- What else the agent does on a channel: the set-up, and files in and out of the guest.
 
 local err = require "kavach.err"
 local explain = require "kavach.sandbox.errno"
@@ -72,15 +72,14 @@ local function wait(self)
   return true
 end
 
----Asks for a mount and does not wait for it; on_over(cause) tells what became of it.
+---Asks for a step of the set-up and does not wait for it; on_over(cause) tells what became of it.
 ---@param agent kavach.agent
----@param mount { tag: string, target: string, readonly: boolean }
+---@param step kavach.setup.step
 ---@param on_over fun(cause?: kavach.Error)
-function transfer.mount(agent, mount, on_over)
-  local self = open(agent, ("mounting %s in the guest"):format(mount.target))
+function transfer.step(agent, step, on_over)
+  local self = open(agent, step.what)
   self.on_over = on_over
-  self:send(wire.MOUNT, string.pack("<I4zz", mount.readonly and wire.READ_ONLY or 0, mount.tag,
-    mount.target))
+  self:send(step.kind, step.payload)
 end
 
 -- The permission bits of a host's file, as far as they can be known.
