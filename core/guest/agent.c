@@ -7,6 +7,7 @@
  *                       control groups below the folder CGROUP2 if given. It mounts, loads and
  *                       powers off nothing, and exits: 0 after POWEROFF or the socket's end,
  *                       1 if the input broke the wire's rules, 2 if it could not start.
+ *   agent --version     prints its version
  *
  * The kernel never chooses PID 1 when it runs out of memory (oom_unkillable_task() in its
  * mm/oom_kill.c), so there is no score to adjust, here or in the children.
@@ -369,7 +370,9 @@ int main(int argc, char **argv) {
   agent.cgroups.root = -1;
   if (argc >= 3 && argc <= 4 && strcmp(argv[1], "--socket") == 0)
     return serve_socket(&agent, atoi(argv[2]), argv[3]);
+  if (argc == 2 && strcmp(argv[1], "--version") == 0) return puts(KV_AGENT_VERSION) < 0;
   if (getpid() == 1) serve_guest(&agent);
-  dprintf(2, "usage: agent --socket FD [CGROUP2] (or run as a guest's first process)\n");
+  dprintf(2,
+          "usage: agent --socket FD [CGROUP2] | --version (or run as a guest's first process)\n");
   return 2;
 }

@@ -17,7 +17,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
-#define KV_AGENT_VERSION "0.1.0"
+#define KV_AGENT_VERSION KAVACH_VERSION
 #define KV_CHANNELS_MAX 256
 /* How long what is in no hurry may wait: STARTED for company, the output of a command without input
  * to be looked at. Most commands are over sooner, and then cost the guest one wake-up, not five. */

@@ -1,13 +1,15 @@
 --- `kavach doctor`: what works here, and what to do about what does not.
 
+local NAME_WIDTH <const>, STATE_WIDTH <const> = 12, 7
+
 local function print_json(report)
   local json = require "kavach.json"
   local document = { version = report.version, ok = report.ok, checks = json.array() }
   document.backend = report.backend or json.null
   for i, check in ipairs(report.checks) do
     document.checks[i] = {
-      name = check.name, required = check.required, ok = check.ok, found = check.found,
-      advice = check.advice or json.null,
+      name = check.name, required = check.required, state = check.state, found = check.found,
+      command = check.command or json.null, advice = check.advice or json.null,
     }
   end
   local text, why = json.encode(document)
@@ -16,25 +18,29 @@ local function print_json(report)
   return true
 end
 
--- What is wrong and matters stands out; what is only not there does not.
+-- What is missing and matters stands out; what is only not there does not.
 local function mark(check)
-  if check.ok then return "ok" end
-  return check.required and "WRONG" or "no"
+  return check.required and check.state == "missing" and "MISSING" or check.state
 end
 
 local function print_text(report)
+  local indent = (" "):rep(STATE_WIDTH + NAME_WIDTH + 2)
   for _, check in ipairs(report.checks) do
-    io.stdout:write(("%-6s %-8s %s\n"):format(mark(check), check.name, check.found))
-    if check.advice then io.stdout:write((" "):rep(16), "-> ", check.advice, "\n") end
+    io.stdout:write(("%-" .. STATE_WIDTH .. "s %-" .. NAME_WIDTH .. "s %s\n"):format(mark(check),
+      check.name, check.found))
+    if check.command then io.stdout:write(indent, "$ ", check.command, "\n") end
+    if check.advice then io.stdout:write(indent, "-> ", check.advice, "\n") end
   end
   io.stdout:write("\n", report.ok
     and ("Sandboxes run here, with the backend %s."):format(report.backend)
-    or "Sandboxes do not run here until what is WRONG is put right.", "\n")
+    or "Sandboxes do not run here until what is MISSING is put right.", "\n")
   return true
 end
 
 local function run(args)
-  local report = require("kavach.doctor").doctor()
+  local report = require("kavach.doctor").doctor {
+    backend = args.backend, probe = args.probe or false,
+  }
   local ok, why = (args.json and print_json or print_text)(report)
   if not ok then return nil, why end
   return report.ok and 0 or 1
@@ -42,13 +48,18 @@ end
 
 local function configure(parser)
   parser:description "Look at what sandboxes need here, and say what to do about what is not so."
+  parser:option("--backend", "The one that is to run: auto (default), tcg, kvm or sev-snp.")
+    :argname "NAME":choices { "auto", "tcg", "kvm", "sev-snp" }
+  parser:flag("--probe", "Prove it: run a job in a sandbox.")
   parser:epilog [[
-Each line is ok, no (it would be of use, but sandboxes run without it) or WRONG.
-Exit codes: 0 if sandboxes run here, 1 if not.
+Each line is ok; warning: sandboxes run all the same; missing: of use, but they run without it; or
+MISSING: the backend needs it. "$" is the command that mends it.
+Exit codes: 0 if sandboxes run here (with --backend: with that one), 1 if not.
 
 Examples:
    kavach doctor
-   kavach doctor --json | jq -r '.checks[] | select(.ok | not).advice']]
+   kavach doctor --backend kvm --probe
+   kavach doctor --json | jq -r '.checks[] | select(.state != "ok").command']]
 end
 
 return {

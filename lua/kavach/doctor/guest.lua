@@ -1,12 +1,15 @@
 -- Of the guest: its image, and whether its kernel and QEMU go together.
 
-local console = require "kavach.sandbox.console"
-local image = require "kavach.sandbox.image"
+local core = require "kavach.core"
+local row = require "kavach.doctor.row"
 
 local M = {}
 
-local BUILD <const> = "build it (cmake --build build; it downloads the package of Debian's "
-  .. "kernel), or set KAVACH_KERNEL and KAVACH_INITRD to files of your own"
+local BUILD <const> = {
+  command = "cmake --build build --target kavach_guest",
+  advice = "it downloads the package of Debian's kernel; or set KAVACH_KERNEL and KAVACH_INITRD to "
+    .. "files of your own",
+}
 
 -- What did not survive hundreds of boots under TCG. `qemu` and `kernel` are patterns for versions.
 local BAD_PAIRS <const> = {
@@ -38,32 +41,63 @@ local function release_of_bzimage(kernel)
   return (file:read(128) or ""):match "^(%d[%w.+~-]*)"
 end
 
+local function is_about(why, path) return why and why.path == path end
+
 ---@param seen kavach.doctor.seen
-function M.guest(seen)
-  local files = image.find {}
-  local ok, why = image.check(files)
-  if not ok then return false, console.printable(why.message), BUILD end
-  seen.files = files
+function M.kernel(seen)
+  local files = seen.found_files
+  if is_about(seen.image_error, files.kernel) then
+    return row.missing(seen.image_error.message, BUILD)
+  end
   local manifest, sum = read_manifest(files.kernel)
+  seen.manifest = manifest
   seen.release = manifest and manifest.kernel_release or release_of_bzimage(files.kernel)
   local found = ("Linux %s, %s"):format(seen.release or "of an unknown release", files.kernel)
-  if manifest then found = ("%s (package %s %s, sha256 %s)"):format(found,
-    tostring(manifest.kernel_package), tostring(manifest.kernel_package_version), sum) end
-  return true, console.printable(("%s; initramfs %s"):format(found, files.initrd))
+  if manifest then
+    found = ("%s (package %s %s, sha256 %s)"):format(found, tostring(manifest.kernel_package),
+      tostring(manifest.kernel_package_version), sum)
+  end
+  return row.ok(found)
+end
+
+---@param seen kavach.doctor.seen
+function M.image(seen)
+  local files = seen.found_files
+  if is_about(seen.image_error, files.initrd) then
+    return row.missing(seen.image_error.message, BUILD)
+  end
+  if seen.image_ok then seen.files = files end
+  local beside = seen.manifest and files.initrd:match "^(.*)/" == files.kernel:match "^(.*)/"
+  return row.ok(beside and ("%s (busybox %s, sha256 %s)"):format(files.initrd,
+    tostring(seen.manifest.busybox_version), tostring(seen.manifest.initramfs_sha256))
+    or files.initrd)
+end
+
+---Host and agent speak one version of the wire; a build makes both.
+---@param seen kavach.doctor.seen
+function M.agent(seen)
+  local found = seen.manifest and seen.manifest.agent_version
+  if type(found) ~= "string" then
+    return row.warning("the image does not say which agent it has",
+      { advice = "if a sandbox says that versions differ, build the image again" })
+  end
+  local text = ("version %s, this is kavach %s"):format(found, core.version)
+  if found == core.version then return row.ok(text) end
+  return row.warning(text, { command = BUILD.command })
 end
 
 ---@param seen kavach.doctor.seen
 function M.pair(seen)
   if not seen.qemu_version or not seen.release then
-    return true, "nothing is known about this QEMU with this kernel"
+    return row.ok "nothing is known about this QEMU with this kernel"
   end
-  local names = console.printable(("QEMU %s with Linux %s"):format(seen.qemu_version, seen.release))
+  local names = ("QEMU %s with Linux %s"):format(seen.qemu_version, seen.release)
   for _, pair in ipairs(BAD_PAIRS) do
     if seen.qemu_version:find(pair.qemu) and seen.release:find(pair.kernel) then
-      return false, ("%s: %s"):format(names, pair.why), pair.advice
+      return row.warning(("%s: %s"):format(names, pair.why), { advice = pair.advice })
     end
   end
-  return true, names .. ": no failures are known"
+  return row.ok(names .. ": no failures are known")
 end
 
 return M

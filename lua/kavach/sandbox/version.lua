@@ -10,11 +10,12 @@ local ANSWER_MS <const> = 2000
 version.OLDEST = 6
 
 ---@param qemu string its path
+---@param ms? integer how long it may take
 ---@return string? version "7.2.22"
 ---@return string? why it is no QEMU
-function version.ask(qemu)
+function version.ask(qemu, ms)
   local answer = require("kavach.process").exec({ qemu, "--version" },
-    { timeout_ms = ANSWER_MS, grace_ms = 0, max_output = 4096, env = {} })
+    { timeout_ms = ms or ANSWER_MS, grace_ms = 0, max_output = 4096, env = {} })
   local text = answer and not answer.timed_out and answer.stdout or ""
   local found = text:match "QEMU emulator version (%d+[%d.]*)"
   if found then return found end

@@ -1,0 +1,67 @@
+-- What the checks of one examination share: what they have found, and the looks that take time.
+-- Those are started at once, side by side.
+
+local core = require "kavach.core"
+local backend = require "kavach.sandbox.backend"
+local image = require "kavach.sandbox.image"
+local task = require "kavach.task"
+
+local M = {}
+
+local LOOK_MS <const> = 1000
+local QUIT <const> = '{"execute":"qmp_capabilities"}\n{"execute":"quit"}\n'
+
+---Has QEMU build the machine of a backend, with the guest's kernel in it, and not start it. What it
+---cannot take of the command line it says at once.
+---@param qemu string
+---@param files { kernel: string, initrd: string }
+---@param name string of the backend
+---@return { ok: boolean, why?: string, late?: boolean, version?: string }
+local function try_machine(qemu, files, name)
+  local argv, why = core.qemu_argv {
+    backend = name, qemu = qemu, cpus = 2, memory_mb = 512, kernel = files.kernel,
+    initrd = files.initrd,
+  }
+  if not argv then return { ok = false, why = why } end
+  table.move({ "-S", "-qmp", "stdio" }, 1, 3, #argv + 1, argv)
+  local result, failed = require("kavach.process").exec(argv,
+    { stdin = QUIT, timeout_ms = LOOK_MS, grace_ms = 0, max_output = 64 * 1024, env = {} })
+  if not result then return { ok = false, why = tostring(failed) } end
+  if result.timed_out then
+    return { ok = false, late = true, why = ("QEMU did not start within %d ms"):format(LOOK_MS) }
+  end
+  if result.exit_code == 0 then return { ok = true } end
+  local said = result.stderr:gsub("%s+$", ""):gsub("\n", "; ")
+  return { ok = false, why = ("QEMU refuses kavach's machine: %s"):format(
+    said ~= "" and said or ("exit code %d"):format(result.exit_code)) }
+end
+
+-- A function that waits for what is being looked at since now.
+local function start(look, ...)
+  local running = task.spawn(function(...) return table.pack(look(...)) end, ...)
+  local results
+  return function()
+    results = results or running:await()
+    return table.unpack(results, 1, results.n)
+  end
+end
+
+---@param wanted string a backend, or "auto"
+---@return kavach.doctor.seen
+function M.new(wanted)
+  local seen = { wanted = wanted }
+  local qemu, why = core.qemu_find()
+  seen.found_qemu, seen.no_qemu = qemu, why
+  local files = image.find {}
+  seen.found_files, seen.image_ok, seen.image_error = files, image.check(files)
+  seen.kvm = start(backend.probe_kvm)
+  if qemu then
+    seen.ask_version = start(require("kavach.sandbox.version").ask, qemu, LOOK_MS)
+    seen.tcg = seen.image_ok and start(try_machine, qemu, files, "tcg")
+  end
+  ---What QEMU says to kavach's machine with KVM; only once it is known that KVM works.
+  function seen.try_kvm() return try_machine(qemu, files, "kvm") end
+  return seen
+end
+
+return M
