@@ -1,5 +1,6 @@
 local attest = require "kavach.attest"
 local attested = require "support.attested"
+local host = require "support.host"
 local snp = require "kavach.snp"
 
 local check, NOW = attested.check, attested.NOW
@@ -49,6 +50,30 @@ describe("attest.trust", function()
       assert.equal("invalid_argument", why.kind)
       assert.matches("root 1 is a platform emulator's", why.message)
     end
+  end)
+
+  it("takes what evidence lacks from the cache of fetched certificates", function()
+    local dir, clear = host.folder()
+    local cache = require("kavach.attest.cache").open(dir)
+    local function keep(name, role) assert(cache:put(name, platform.certificates[role])) end
+    local fields = snp.report_parse(without().report)
+    keep(("vcek-Turin-%s-%016x"):format(snp.hex(fields.chip_id:sub(1, 8)), fields.reported_tcb),
+      "vcek")
+    local trust = assert(attest.trust { emulator = platform, cache = dir })
+    -- The chain is not there, so the VCEK alone is of no use.
+    assert.equal("undecided", judge(without("vcek", "ask", "ark"), trust):outcome())
+    keep("ask-Turin", "ask")
+    keep("ark-Turin", "ark")
+    trust = assert(attest.trust { emulator = platform, cache = dir })
+    for _, lacking in ipairs { { "vcek" }, { "ask", "ark" }, { "vcek", "ask", "ark" } } do
+      local decision = judge(without(table.unpack(lacking)), trust)
+      assert.is_true(decision.allow, tostring(decision))
+    end
+    -- It is looked for, not trusted: without the emulator's root all of it is worth nothing.
+    assert.is_false(judge(without("vcek"), attest.trust { cache = dir }).allow)
+    assert.equal("undecided",
+      judge(without("vcek"), attest.trust { emulator = platform }):outcome())
+    clear()
   end)
 
   it("takes certificates that evidence lacks, and does not trust them", function()

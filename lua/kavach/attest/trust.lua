@@ -12,6 +12,7 @@ local M = {}
 ---@field verifier userdata of kavach.snp
 ---@field roots table<string, boolean> DER of the roots that were given
 ---@field emulator boolean whether an emulator's roots are trusted
+---@field kept kavach.Kept? where certificates that evidence lacks are looked for
 local Trust = { __name = "kavach.Trust" }
 Trust.__index = Trust
 
@@ -43,6 +44,7 @@ end
 local BYTES <const> = { list = "string" }
 local OPTIONS <const> = {
   roots = BYTES, crls = BYTES, certificates = BYTES, emulator = { type = "table" },
+  cache = { type = { "boolean", "string" }, default = false },
 }
 
 local function emulator_roots(emulator)
@@ -56,7 +58,10 @@ end
 --- `crls`: revocation lists that all evidence is checked against.
 --- `certificates`: not trusted, but used where evidence lacks its ASK, ASVK or ARK.
 --- `emulator`: what `attest.emulator` gives; its roots are trusted, for simulated evidence.
----@param options { roots: string[]?, crls: string[]?, certificates: string[]?, emulator: table? }?
+--- `cache`: true, or its folder: what `kavach certs fetch` kept there is used in the same way, and
+--- for a VCEK, too.
+---@param options { roots: string[]?, crls: string[]?, certificates: string[]?, emulator: table?,
+--- cache: boolean|string|nil }?
 ---@return kavach.Trust?
 ---@return kavach.Error?
 function M.new(options)
@@ -78,6 +83,9 @@ function M.new(options)
   local verifier, message = snp.verifier { roots = roots, crls = crls, certificates = certificates }
   if not verifier then return invalid("%s", message) end
   self.verifier = verifier
+  if options.cache then
+    self.kept = require("kavach.attest.kept").new(options.cache ~= true and options.cache or nil)
+  end
   return setmetatable(self, Trust)
 end
 
@@ -100,6 +108,16 @@ local function is_given_root(self, certificates)
     if self.roots[certificate.der] then return true end
   end
   return false
+end
+
+--- The certificates to verify evidence with.
+---@param evidence kavach.Evidence
+---@param product string? what the processor must be
+---@param now integer
+---@return { role: string, der: string }[]
+function Trust:certificates_of(evidence, product, now)
+  if not self.kept then return evidence.certificates end
+  return self.kept:certificates_of(evidence, product, now)
 end
 
 --- Whether evidence is simulated: a certificate or the evidence itself says so, or only the

@@ -53,8 +53,9 @@ end
 ---@return table
 function M.input(evidence, about)
   return {
-    report = evidence.report, certificates = evidence.certificates, crls = evidence.crls,
-    now = about.now, product = about.product or evidence.product,
+    report = evidence.report, crls = evidence.crls, now = about.now,
+    certificates = about.trust:certificates_of(evidence, about.product, about.now),
+    product = about.product or evidence.product,
   }
 end
 

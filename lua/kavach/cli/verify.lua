@@ -33,6 +33,8 @@ local function configure(parser)
   parser:option("--emulator", "Trust the platform emulator in this directory, as far as the "
     .. "policy allows simulated evidence."):argname "DIR"
   parser:epilog [[
+Certificates that evidence does not bring are taken from what `kavach certs fetch` kept.
+
 Without --policy, `baseline` decides: genuine, VMPL 0, no debug, no migration agent, no
 CXL, and of a VCEK's report a chip id that is not masked. Whether it is genuine is told
 whatever the policy says. What was not checked is listed; it never counts as passed.
@@ -89,7 +91,9 @@ local function read_trust(args)
     emulator, why = require("kavach.attest.emulator").open(args.emulator)
   end
   if why then return nil, why end
-  return require("kavach.attest.trust").new { roots = roots, crls = crls, emulator = emulator }
+  return require("kavach.attest.trust").new {
+    roots = roots, crls = crls, emulator = emulator, cache = true,
+  }
 end
 
 -- A policy and options for all evidence; or nil, an error, and what could not be loaded.
