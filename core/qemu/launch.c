@@ -252,8 +252,17 @@ static void add_share(kv_words *words, const kv_share *share) {
   kv_words_end(words);
 }
 
+static void add_network(kv_words *words, const kv_launch *launch, const profile *chosen,
+                        const char *device_options) {
+  if (!launch->network) return;
+  kv_network_words(words, launch->network);
+  add_device(words, KV_NETWORK_DEVICE, chosen->bus, device_options);
+}
+
 int kv_launch_argv(const kv_launch *launch, kv_argv *argv, kv_error *error) {
+  char net_device[KV_NETWORK_OPTIONS_ROOM];
   if (check(launch, error) < 0) return -1;
+  if (launch->network && kv_network_options(launch->network, net_device, error) < 0) return -1;
   const profile *chosen = &PROFILES[launch->backend];
   kv_words words = {0};
   kv_words_add(&words, launch->qemu);
@@ -262,5 +271,6 @@ int kv_launch_argv(const kv_launch *launch, kv_argv *argv, kv_error *error) {
   add_kernel(&words, launch, chosen);
   add_channels(&words, launch, chosen);
   for (size_t i = 0; i < launch->share_count; i++) add_share(&words, &launch->shares[i]);
+  add_network(&words, launch, chosen, net_device);
   return kv_words_finish(&words, argv, error);
 }

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "qemu/argv.h"
+#include "qemu/launch_net.h"
 
 typedef enum kv_backend { KV_BACKEND_TCG, KV_BACKEND_KVM, KV_BACKEND_SEV_SNP } kv_backend;
 
@@ -39,6 +40,7 @@ typedef struct kv_launch {
   uint64_t tsc_khz; /* rate of the host's time stamp counter, if it is steady; 0: it is not */
   const kv_share *shares;
   size_t share_count;
+  const kv_network *network; /* NULL: no network device at all */
 } kv_launch;
 
 enum { KV_LAUNCH_CPUS_MAX = 255, KV_LAUNCH_MEMORY_MB_MAX = 16 * 1024 * 1024 };

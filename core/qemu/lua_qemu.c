@@ -112,10 +112,27 @@ static void read_shares(lua_State *L, int index, kv_launch *launch) {
   launch->share_count = count;
 }
 
+/* Leaves a value on the stack that owns it. */
+static void read_network(lua_State *L, int index, kv_launch *launch) {
+  static const char *const KEYS[] = {"mac", "block", "host", "dns", "outward", "inward", NULL};
+  if (lua_getfield(L, index, "network") == LUA_TNIL) return;
+  int table = lua_gettop(L);
+  luaL_checktype(L, table, LUA_TTABLE);
+  check_keys(L, table, KEYS);
+  kv_network *network = lua_newuserdatauv(L, sizeof *network, 0);
+  *network = (kv_network){.mac = required_field(L, table, "mac"),
+                          .block = required_field(L, table, "block"),
+                          .host = required_field(L, table, "host"),
+                          .dns = required_field(L, table, "dns"),
+                          .outward = required_field(L, table, "outward"),
+                          .inward = required_field(L, table, "inward")};
+  launch->network = network;
+}
+
 static void read_launch(lua_State *L, int index, kv_launch *launch) {
-  static const char *const KEYS[] = {"backend", "qemu",    "cpus",   "memory_mb",    "kernel",
-                                     "initrd",  "append",  "shares", "agent_socket", "qmp_socket",
-                                     "console", "tsc_khz", NULL};
+  static const char *const KEYS[] = {
+      "backend", "qemu",         "cpus",       "memory_mb", "kernel",  "initrd",  "append",
+      "shares",  "agent_socket", "qmp_socket", "console",   "tsc_khz", "network", NULL};
   check_keys(L, index, KEYS);
   launch->qemu = required_field(L, index, "qemu");
   launch->cpus = number_field(L, index, "cpus");
@@ -128,6 +145,7 @@ static void read_launch(lua_State *L, int index, kv_launch *launch) {
   launch->console = boolean_field(L, index, "console");
   launch->tsc_khz = tsc_field(L, index);
   read_shares(L, index, launch);
+  read_network(L, index, launch);
 }
 
 /* ---- the functions -----------------------------------------------------------------------------
@@ -157,8 +175,9 @@ static kv_argv *new_argv(lua_State *L) {
 }
 
 /* qemu_argv{backend=, qemu=, cpus=, memory_mb=, kernel=, initrd=, append=, agent_socket=,
- * qmp_socket=, console=, tsc_khz=, shares={{tag=, path=, readonly=, remap=}…}}: fields as in
- * kv_launch; tsc_khz is by default what this machine has.
+ * qmp_socket=, console=, tsc_khz=, shares={{tag=, path=, readonly=, remap=}…},
+ * network={mac=, block=, host=, dns=, outward=, inward=}}: fields as in kv_launch; tsc_khz is by
+ * default what this machine has.
  * Returns the list of words, or nil, a message and a kind. */
 static int qemu_argv(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);

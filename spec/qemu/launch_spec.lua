@@ -200,3 +200,53 @@ describe("what QEMU's command line refuses", function()
     end)
   end
 end)
+
+describe("QEMU's network", function()
+  local NETWORK = {
+    mac = "52:54:00:6b:76:01", block = "10.0.2.0/24", host = "10.0.2.2", dns = "10.0.2.3",
+    outward = "out.sock", inward = "in,sock",
+  }
+
+  local function with(changes)
+    local network = {}
+    for key in pairs(NETWORK) do network[key] = changes[key] or NETWORK[key] end
+    network.nic = changes.nic
+    return { network = network }
+  end
+
+  it("is none unless it is asked for", function()
+    local words = argv()
+    for _, option in ipairs { "-netdev", "-nic", "-net", "-object" } do
+      assert.is_false(has(words, option), option)
+    end
+    assert.is_nil(table.concat(words, " "):find "virtio%-net")
+  end)
+
+  it("has the host's filter between the guest and the user-mode network", function()
+    local words = argv { network = NETWORK }
+    assert.equal("user,id=net0,ipv6=off,net=10.0.2.0/24,host=10.0.2.2,dns=10.0.2.3",
+      value(words, "-netdev"))
+    assert.equal("filter-redirector,id=netfilter,netdev=net0,queue=rx,outdev=net-out,indev=net-in",
+      value(words, "-object"))
+    local sockets = values(words, "-chardev")
+    assert.equal("socket,id=net-out,path=out.sock,server=off", sockets[#sockets - 1])
+    assert.equal("socket,id=net-in,path=in,,sock,server=off", sockets[#sockets])
+    local devices = values(words, "-device")
+    assert.equal("virtio-net-pci,netdev=net0,mac=52:54:00:6b:76:01,romfile=", devices[#devices])
+  end)
+
+  it("needs a MAC address that is one, and all of its parts", function()
+    for _, mac in ipairs { "", "52:54:00:6b:76", "52:54:00:6b:76:0g", "52-54-00-6b-76-01",
+      "52:54:00:6b:76:01,x=y", "52:54:00:6B:76:01" } do
+      local message, kind = refused(with { mac = mac })
+      assert.matches("network.mac", message, 1, true)
+      assert.equal("invalid_argument", kind)
+    end
+    for key in pairs(NETWORK) do
+      local changes = with {}
+      changes.network[key] = nil
+      assert.error_matches(function() argv(changes) end, key .. " is missing")
+    end
+    assert.error_matches(function() argv(with { nic = 1 }) end, "unknown key 'nic'")
+  end)
+end)
