@@ -5,6 +5,7 @@
  * serve.c    frames from the host
  * command.c  a channel that runs a command
  * files.c    a channel that puts or gets a file
+ * network.c  the network interface
  */
 #ifndef KV_GUEST_AGENT_H
 #define KV_GUEST_AGENT_H
@@ -118,5 +119,9 @@ void kv_get_start(struct kv_agent *agent, uint32_t id, const struct kv_get_reque
 void kv_get_settle(struct kv_agent *agent, struct kv_channel *channel);
 void kv_file_abort(struct kv_agent *agent, struct kv_channel *channel);
 void kv_mount(struct kv_agent *agent, uint32_t id, const struct kv_mount_request *request);
+
+/* network.c */
+struct kv_network_request;
+void kv_network(struct kv_agent *agent, uint32_t id, const struct kv_network_request *request);
 
 #endif

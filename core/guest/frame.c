@@ -23,6 +23,7 @@ static const struct rule rules[] = {
     {KV_WIRE_PING, false, 0, 64},
     {KV_WIRE_POWEROFF, false, 0, 0},
     {KV_WIRE_CLOCK, false, 8, 8},
+    {KV_WIRE_NETWORK, true, 17, KV_WIRE_MAX},
 };
 
 static const struct rule *rule_of(uint8_t type) {

@@ -1,6 +1,7 @@
 /* Frames from the host. */
 #define _GNU_SOURCE
 #include "agent.h"
+#include "network.h"
 #include "request.h"
 
 #include <errno.h>
@@ -49,6 +50,7 @@ static bool start(struct kv_agent *agent, const struct kv_frame *frame) {
   struct kv_put_request put;
   struct kv_get_request get;
   struct kv_mount_request mount;
+  struct kv_network_request network;
   if (frame->type == KV_WIRE_EXEC && kv_exec_parse(frame, &exec))
     kv_command_start(agent, frame->channel, &exec);
   else if (frame->type == KV_WIRE_PUT && kv_put_parse(frame, &put))
@@ -57,6 +59,8 @@ static bool start(struct kv_agent *agent, const struct kv_frame *frame) {
     kv_get_start(agent, frame->channel, &get);
   else if (frame->type == KV_WIRE_MOUNT && kv_mount_parse(frame, &mount))
     kv_mount(agent, frame->channel, &mount);
+  else if (frame->type == KV_WIRE_NETWORK && kv_network_parse(frame, &network))
+    kv_network(agent, frame->channel, &network);
   else
     return false;
   return true;
@@ -115,6 +119,7 @@ static bool handle(struct kv_agent *agent, const struct kv_frame *frame) {
   case KV_WIRE_PUT:
   case KV_WIRE_GET:
   case KV_WIRE_MOUNT:
+  case KV_WIRE_NETWORK:
     return start(agent, frame);
   default:
     return go_on(agent, frame);

@@ -15,9 +15,9 @@
  * whole seconds. Nobody waits for CLOCK, so a command that was asked for before WELCOME may have
  * started when it comes, a round trip later. On a busy machine it may be old when it comes: a PING
  * behind it shows that, and the host sends another. Requests on different channels run side by
- * side. A channel starts with EXEC, PUT, GET or MOUNT, and ends with the agent's EXIT, DONE or
- * FAILED: the last frame on it. Frames for a channel that has ended are dropped (they crossed with
- * its end).
+ * side. A channel starts with EXEC, PUT, GET, MOUNT or NETWORK, and ends with the agent's EXIT,
+ * DONE or FAILED: the last frame on it. Frames for a channel that has ended are dropped (they
+ * crossed with its end).
  *
  * Flow control is by credit, for each stream of a channel apart: a sender sends at most as many
  * payload bytes of a stream as it was given. EXEC and GET carry the host's first credits for what
@@ -38,7 +38,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define KV_WIRE_VERSION 1u
+#define KV_WIRE_VERSION 2u
 #define KV_WIRE_PORT "org.kavach.agent"
 #define KV_WIRE_HEADER 12u
 #define KV_WIRE_MAX (1024u * 1024u)       /* payload of any frame */
@@ -66,6 +66,7 @@ enum kv_wire_type {
   KV_WIRE_CLOCK = 13, /* u64 nanoseconds since 1970 (UTC) as it is sent: the guest's clock moves on
                        * to it, and never back. No answer. At any time; what is no time that
                        * can be set is passed over, with a line on the console */
+  KV_WIRE_NETWORK = 16, /* see below; DONE or FAILED */
 
   /* agent to host */
   KV_WIRE_WELCOME = 64, /* u32 version, u32 zero, string kernel release, string agent version */
@@ -74,7 +75,7 @@ enum kv_wire_type {
   KV_WIRE_STDERR = 67,  /* bytes, never empty */
   KV_WIRE_EXIT = 68,    /* struct kv_wire_exit: after the last byte of stdout and stderr */
   KV_WIRE_FAILED = 69,  /* u32 errno, string what: the request could not be done */
-  KV_WIRE_DONE = 70,    /* u32 mode, u64 bytes: PUT, GET or MOUNT is finished */
+  KV_WIRE_DONE = 70,    /* u32 mode, u64 bytes: PUT, GET, MOUNT or NETWORK is finished */
   KV_WIRE_PONG = 71
 };
 
@@ -99,5 +100,11 @@ enum kv_wire_exec_flag { KV_WIRE_SHELL = 1, KV_WIRE_WANT_STDIN = 2, KV_WIRE_PTY 
 /* EXIT's payload, 32 bytes: u32 code (of a normal exit), u32 signal (0: none), u32 flags,
  * u32 zero, u64 cpu microseconds of all it started, u64 peak resident KiB of its largest process */
 enum kv_wire_exit_flag { KV_WIRE_OOM_KILLED = 1 };
+
+/*
+ * NETWORK's payload: u32 address of the guest's one network device, u32 bits of it that are the
+ * network's (1 to 31), u32 gateway, u32 name server (0: none), string to be added to /etc/hosts.
+ * Addresses are IPv4, as numbers: 10.0.2.15 is 0x0a00020f.
+ */
 
 #endif

@@ -5,6 +5,7 @@
  */
 #include "guest/environment.h"
 #include "guest/frame.h"
+#include "guest/network.h"
 #include "guest/request.h"
 
 #include <stdlib.h>
@@ -38,12 +39,15 @@ static void use_other(const struct kv_frame *frame) {
   struct kv_put_request put;
   struct kv_get_request get;
   struct kv_mount_request mount;
+  struct kv_network_request network;
   if (frame->type == KV_WIRE_PUT && kv_put_parse(frame, &put))
     check(put.mode <= 07777 && strlen(put.path) == frame->length - 5);
   if (frame->type == KV_WIRE_GET && kv_get_parse(frame, &get))
     check(strlen(get.path) == frame->length - 5);
   if (frame->type == KV_WIRE_MOUNT && kv_mount_parse(frame, &mount))
     check(strlen(mount.tag) + strlen(mount.target) == frame->length - 6);
+  if (frame->type == KV_WIRE_NETWORK && kv_network_parse(frame, &network))
+    check(network.bits - 1 < 31 && strlen(network.hosts) == frame->length - 17);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

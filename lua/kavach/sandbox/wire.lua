@@ -2,7 +2,7 @@
 -- only turns them into bytes and back, and trusts nothing that comes out of a guest.
 
 local wire = {
-  VERSION = 1,
+  VERSION = 2,
   HEADER = 12,
   MAX = 1024 * 1024, -- payload of any frame
   DATA_MAX = 64 * 1024, -- payload of STDIN
@@ -23,6 +23,7 @@ local wire = {
   PING = 11,
   POWEROFF = 12,
   CLOCK = 13,
+  NETWORK = 16,
 
   -- agent to host
   WELCOME = 64,
@@ -75,6 +76,7 @@ wire.FROM_HOST = {
   [wire.PING] = { 0, 64 },
   [wire.POWEROFF] = { 0, 0 },
   [wire.CLOCK] = { 8, 8 },
+  [wire.NETWORK] = { 17, wire.MAX },
 }
 
 ---One frame as bytes.
