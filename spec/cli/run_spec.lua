@@ -250,6 +250,12 @@ describe("kavach run", function()
       assert.matches("the memory of this machine", refused("--memory=16000000", "true"), 1, true)
     end)
 
+    it("hosts and ports that are none", function()
+      assert.matches("network.allowed_hosts[1]", refused("--allow-host=127.0.0.1", "true"), 1, true)
+      assert.matches("network.allowed_ports[2]",
+        refused("--allow-port=80", "--allow-port=0", "true"), 1, true)
+    end)
+
     it("to run nothing", function()
       assert.matches("no command", refused(), 1, true)
       assert.matches("no command", refused "--", 1, true)
@@ -292,6 +298,22 @@ describe("kavach run", function()
   end)
 
   describe("--dry-run", function()
+    it("has a network device only if there is to be a network", function()
+      local function line(...)
+        local code, out = guest.run { "--dry-run", "--backend", "tcg", ... }
+        assert.equal(0, code)
+        return out
+      end
+      assert.is_nil(line("true"):find "net")
+      for _, words in ipairs {
+        { "--network" }, { "--allow-host=a.example", "--allow-host=10.0.0.0/8" },
+        { "--allow-port", "80", "--allow-port", "8000-8010" },
+      } do
+        words[#words + 1] = "true"
+        assert.matches("virtio-net-pci,netdev=net0", line(table.unpack(words)), 1, true)
+      end
+    end)
+
     it("prints a command line that the shell reads back", function()
       local words = { "--dry-run", "--mount", standin.folder .. ":/x", "true" }
       local code, out = guest.run(words)

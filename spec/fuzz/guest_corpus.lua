@@ -30,7 +30,8 @@ local seeds = {
   files = hello .. frame(8, 4, ("<I4z"):pack(420, "/tmp/a")) .. frame(3, 4, "bytes")
     .. frame(9, 5, ("<I4z"):pack(65536, "/etc/passwd"))
     .. frame(10, 6, ("<I4zz"):pack(1, "t", "/t")),
-  network = hello .. frame(16, 8, ("<I4I4I4I4z"):pack(0x0a00020f, 24, 0x0a000202, 0, "1.2.3.4 a\n")),
+  network = hello
+    .. frame(16, 8, ("<I4I4I4I4z"):pack(0x0a00020f, 24, 0x0a000202, 0, "10.0.2.2 host\n")),
   largest = hello .. frame(3, 4, ("x"):rep(65536)) .. frame(11, 0, ("p"):rep(64)),
 }
 

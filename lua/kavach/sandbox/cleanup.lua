@@ -6,7 +6,7 @@ local cleanup = {}
 
 ---@param self kavach.vm
 function cleanup.close_streams(self)
-  for _, name in ipairs { "timer", "agent_listener", "qmp_listener", "control" } do
+  for _, name in ipairs { "timer", "agent_listener", "qmp_listener", "sockets", "control" } do
     if self[name] then self[name]:close() end
   end
   for _, stream in ipairs(self.streams or {}) do stream:close() end

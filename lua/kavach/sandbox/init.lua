@@ -11,6 +11,7 @@ local backend = require "kavach.sandbox.backend"
 local config = require "kavach.sandbox.config"
 local exec = require "kavach.sandbox.exec"
 local image = require "kavach.sandbox.image"
+local network = require "kavach.sandbox.network"
 local plan = require "kavach.sandbox.plan"
 local vm = require "kavach.sandbox.vm"
 
@@ -52,6 +53,18 @@ local function prepare(checked, on_step)
   return planned
 end
 
+-- Opens the network, if there is to be one.
+local function add_network(self, planned)
+  if not self.config.network.enabled then return true end
+  local why
+  self.network, why = network.open(self.config.network, function(cause)
+    self.vm.agent:lose(cause)
+  end)
+  if not self.network then return nil, why end
+  plan.add_network(planned, self.network:step())
+  return true
+end
+
 ---Starts a sandbox and returns while it boots: commands can be given at once. For whoever must not
 ---lose time; `kavach.sandbox` waits until it is ready.
 ---@param options table?
@@ -67,6 +80,9 @@ function M.launch(options, hooks, level)
   planned, why = prepare(checked, on_step)
   if not planned then return nil, why end
   local self = { config = checked, backend = planned.launch.backend, confidential = false }
+  local ok
+  ok, why = add_network(self, planned)
+  if not ok then return nil, why end
   local dirs = {}
   if checked.transport == "share" then
     self.share, why = require("kavach.sandbox.share").new()
@@ -77,7 +93,7 @@ function M.launch(options, hooks, level)
   self.vm, why = vm.start {
     argv = function() return plan.argv(planned) end,
     dirs = dirs, boot_ms = checked.boot_timeout_ms, heartbeat_ms = checked.heartbeat_ms,
-    keep = checked.keep, on_step = on_step,
+    keep = checked.keep, on_step = on_step, sockets = self.network and self.network:sockets(),
   }
   if not self.vm then return nil, why end
   set_up(self, planned.setup)
@@ -215,6 +231,15 @@ function Sandbox:health_check()
   local ok
   ok, why = self.vm.agent:ping(1000)
   return ok or false, why
+end
+
+---What the packet filter has passed and dropped so far, and where the first of the dropped packets
+---wanted to go.
+---@return kavach.NetworkStats? stats
+---@return kavach.Error?
+function Sandbox:network_stats()
+  if self.network then return self.network:stats() end
+  return err.fail("invalid_argument", "network_stats: the sandbox has no network")
 end
 
 ---Asks the guest to power off, and ends it when it has, or when grace_ms are over.

@@ -3,7 +3,9 @@
 local core = require "kavach.core"
 local err = require "kavach.err"
 local image = require "kavach.sandbox.image"
+local network = require "kavach.sandbox.network"
 local setup = require "kavach.sandbox.setup"
+local wire = require "kavach.sandbox.wire"
 
 local plan = {}
 
@@ -37,7 +39,7 @@ function plan.new(config, backend, qemu)
       cpus = config.cpu_limit, memory_mb = config.memory_limit_mb,
       kernel = files.kernel, initrd = files.initrd,
       agent_socket = AGENT_SOCKET, qmp_socket = QMP_SOCKET, console = true,
-      shares = shares,
+      shares = shares, network = network.launch(config.network),
     },
   }
 end
@@ -49,6 +51,14 @@ function plan.add_task_share(self, dir)
   local shares, steps = self.launch.shares, self.setup
   shares[#shares + 1] = { tag = "task", path = dir, readonly = true }
   steps[#steps + 1] = setup.mount("task", plan.TASK_TARGET, true)
+end
+
+---Adds the step that sets up the network: ahead of all others but the root's, in which it writes.
+---@param self kavach.plan
+---@param step kavach.setup.step
+function plan.add_network(self, step)
+  local first = self.setup[1]
+  table.insert(self.setup, first and first.kind == wire.ROOT and 2 or 1, step)
 end
 
 ---@param self kavach.plan

@@ -12,6 +12,7 @@ local cleanup = require "kavach.sandbox.cleanup"
 local console = require "kavach.sandbox.console"
 local obituary = require "kavach.sandbox.obituary"
 local pipe = require "kavach.sandbox.pipe"
+local sockets = require "kavach.sandbox.sockets"
 local waiters = require "kavach.sandbox.waiters"
 
 local SIGKILL <const> = 9
@@ -37,6 +38,7 @@ vm.__index = vm
 ---@field argv fun(dir: string): string[]?, string? the command line, given the private directory
 ---@field boot_ms integer how long the boot may take; 0: for ever
 ---@field heartbeat_ms integer
+---@field sockets? table<string, fun(stream: userdata)> other sockets that QEMU connects to
 ---@field dirs? string[] other private directories that go when it goes
 ---@field keep? boolean leave the private directory behind
 ---@field on_step? fun(what: string)
@@ -94,7 +96,9 @@ local function listen(self)
   if not stream then return nil, why end
   self.agent_listener = stream
   self.qmp_listener, why = core.listen(self.dir .. "/qmp.sock")
-  return self.qmp_listener, why
+  if not self.qmp_listener then return nil, why end
+  self.sockets, why = sockets.open(self.dir, self.handlers)
+  return self.sockets, why
 end
 
 local function spawn(self)
@@ -123,6 +127,9 @@ local function connect(self)
     self.on_step "QEMU runs, and has opened the agent's port"
     self.agent:attach(stream)
   end)
+  self.sockets:accept(function(why)
+    condemn(self, err.new("io", "no connection from QEMU: " .. why))
+  end)
 end
 
 local function new(options)
@@ -136,6 +143,7 @@ local function new(options)
     on_step = options.on_step or function() end,
     keep = options.keep,
     dirs = options.dirs or {},
+    handlers = options.sockets or {},
   }, vm)
   self.agent = agent.new {
     heartbeat_ms = options.heartbeat_ms,

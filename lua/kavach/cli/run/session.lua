@@ -146,7 +146,15 @@ end
 
 -- ---- all of it ---------------------------------------------------------------------------------
 
+-- Why something in the guest could not reach what it wanted to.
+local function tell_refused(session)
+  for _, flow in ipairs(session.box.network and session.box.network:stats().refused or {}) do
+    session:step("the network refused " .. flow)
+  end
+end
+
 local function finish(session)
+  tell_refused(session)
   local ok, why = session.box:destroy()
   session:step "QEMU is gone"
   if session.box.vm.kept then complain("kept " .. session.box.vm.kept) end
