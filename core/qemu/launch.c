@@ -116,6 +116,17 @@ static int check_shares(const kv_launch *launch, kv_error *error) {
   return 0;
 }
 
+static int check_disks(const kv_launch *launch, kv_error *error) {
+  for (size_t i = 0; i < launch->disk_count; i++) {
+    if (kv_disk_check(&launch->disks[i], error) < 0) return -1;
+    for (size_t j = 0; j < i; j++)
+      if (strcmp(launch->disks[i].serial, launch->disks[j].serial) == 0)
+        return kv_fail(error, "invalid_argument", "two disks have the serial number '%s'",
+                       launch->disks[i].serial);
+  }
+  return 0;
+}
+
 static int check_limits(const kv_launch *launch, kv_error *error) {
   /* Written so that NaN fails. */
   if (!(launch->cpus > 0 && launch->cpus <= KV_LAUNCH_CPUS_MAX))
@@ -152,7 +163,7 @@ static int check(const kv_launch *launch, kv_error *error) {
     return kv_fail(error, "invalid_argument",
                    "the kernel command line is %zu bytes; %d are possible", length,
                    COMMAND_LINE_ROOM - 1);
-  return check_shares(launch, error);
+  return check_shares(launch, error) < 0 ? -1 : check_disks(launch, error);
 }
 
 /* ---- the parts of the command line ----------------------------------------------------------- */
@@ -271,6 +282,8 @@ int kv_launch_argv(const kv_launch *launch, kv_argv *argv, kv_error *error) {
   add_kernel(&words, launch, chosen);
   add_channels(&words, launch, chosen);
   for (size_t i = 0; i < launch->share_count; i++) add_share(&words, &launch->shares[i]);
+  for (size_t i = 0; i < launch->disk_count; i++)
+    kv_disk_add(&words, &launch->disks[i], chosen->bus);
   add_network(&words, launch, chosen, net_device);
   return kv_words_finish(&words, argv, error);
 }

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "qemu/argv.h"
+#include "qemu/disk.h"
 #include "qemu/launch_net.h"
 
 typedef enum kv_backend { KV_BACKEND_TCG, KV_BACKEND_KVM, KV_BACKEND_SEV_SNP } kv_backend;
@@ -41,6 +42,8 @@ typedef struct kv_launch {
   const kv_share *shares;
   size_t share_count;
   const kv_network *network; /* NULL: no network device at all */
+  const kv_disk *disks;
+  size_t disk_count;
 } kv_launch;
 
 enum { KV_LAUNCH_CPUS_MAX = 255, KV_LAUNCH_MEMORY_MB_MAX = 16 * 1024 * 1024 };

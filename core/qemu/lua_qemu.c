@@ -129,10 +129,37 @@ static void read_network(lua_State *L, int index, kv_launch *launch) {
   launch->network = network;
 }
 
+static kv_disk read_disk(lua_State *L, int index) {
+  static const char *const KEYS[] = {"serial", "path", "format", "readonly", NULL};
+  luaL_checktype(L, index, LUA_TTABLE);
+  check_keys(L, index, KEYS);
+  return (kv_disk){.serial = required_field(L, index, "serial"),
+                   .path = required_field(L, index, "path"),
+                   .format = required_field(L, index, "format"),
+                   .readonly = boolean_field(L, index, "readonly")};
+}
+
+/* Leaves a value on the stack that owns the disks. */
+static void read_disks(lua_State *L, int index, kv_launch *launch) {
+  int type = lua_getfield(L, index, "disks");
+  if (type == LUA_TNIL) return;
+  if (type != LUA_TTABLE) luaL_error(L, "qemu_argv: disks must be a list");
+  int list = lua_gettop(L);
+  size_t count = lua_rawlen(L, list);
+  kv_disk *disks = lua_newuserdatauv(L, (count ? count : 1) * sizeof *disks, 0);
+  for (size_t i = 0; i < count; i++) {
+    lua_rawgeti(L, list, (lua_Integer)i + 1);
+    disks[i] = read_disk(L, lua_gettop(L));
+    lua_pop(L, 1);
+  }
+  launch->disks = disks;
+  launch->disk_count = count;
+}
+
 static void read_launch(lua_State *L, int index, kv_launch *launch) {
-  static const char *const KEYS[] = {
-      "backend", "qemu",         "cpus",       "memory_mb", "kernel",  "initrd",  "append",
-      "shares",  "agent_socket", "qmp_socket", "console",   "tsc_khz", "network", NULL};
+  static const char *const KEYS[] = {"backend", "qemu",    "cpus",   "memory_mb",    "kernel",
+                                     "initrd",  "append",  "shares", "agent_socket", "qmp_socket",
+                                     "console", "tsc_khz", "disks",  "network",      NULL};
   check_keys(L, index, KEYS);
   launch->qemu = required_field(L, index, "qemu");
   launch->cpus = number_field(L, index, "cpus");
@@ -145,6 +172,7 @@ static void read_launch(lua_State *L, int index, kv_launch *launch) {
   launch->console = boolean_field(L, index, "console");
   launch->tsc_khz = tsc_field(L, index);
   read_shares(L, index, launch);
+  read_disks(L, index, launch);
   read_network(L, index, launch);
 }
 
@@ -176,9 +204,9 @@ static kv_argv *new_argv(lua_State *L) {
 
 /* qemu_argv{backend=, qemu=, cpus=, memory_mb=, kernel=, initrd=, append=, agent_socket=,
  * qmp_socket=, console=, tsc_khz=, shares={{tag=, path=, readonly=, remap=}…},
+ * disks={{serial=, path=, format=, readonly=}…},
  * network={mac=, block=, host=, dns=, outward=, inward=}}: fields as in kv_launch; tsc_khz is by
- * default what this machine has.
- * Returns the list of words, or nil, a message and a kind. */
+ * default what this machine has. Returns the list of words, or nil, a message and a kind. */
 static int qemu_argv(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
