@@ -100,6 +100,13 @@ void kv_send_failed(struct kv_agent *agent, uint32_t channel, int error, const c
   kv_port_send(&agent->port, KV_WIRE_FAILED, channel, payload, 4 + length + 1);
 }
 
+void kv_send_done(struct kv_agent *agent, uint32_t channel, uint32_t mode, uint64_t bytes) {
+  uint8_t payload[12];
+  kv_put_u32(payload, mode);
+  kv_put_u64(payload + 4, bytes);
+  kv_port_send(&agent->port, KV_WIRE_DONE, channel, payload, sizeof payload);
+}
+
 void kv_send_lazily(struct kv_agent *agent, uint8_t type, uint32_t channel, const void *payload,
                     size_t length) {
   bool alone = kv_port_queued(&agent->port) == agent->held && !agent->port.hole.open;
@@ -333,8 +340,9 @@ static int listen_to(struct kv_agent *agent, int fd) {
 static _Noreturn void serve_guest(struct kv_agent *agent) {
   kv_boot_first();
   agent->is_init = true;
+  agent->initramfs = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
   pid_t userland = kv_boot_userland();
-  kv_boot_modules("base");
+  kv_boot_modules(agent->initramfs, "base");
   int fd = kv_boot_port(KV_WIRE_PORT);
   int failed = fd < 0 ? 0 : listen_to(agent, fd);
   if (failed != 0) dprintf(2, "kavach agent: the port: %s\n", strerror(-failed));
@@ -367,7 +375,7 @@ static int serve_socket(struct kv_agent *agent, int fd, const char *cgroups) {
 int main(int argc, char **argv) {
   /* Megabytes of buffers: zero in the file, and only what is used is ever touched. */
   static struct kv_agent agent;
-  agent.cgroups.root = -1;
+  agent.cgroups.root = agent.initramfs = -1;
   if (argc >= 3 && argc <= 4 && strcmp(argv[1], "--socket") == 0)
     return serve_socket(&agent, atoi(argv[2]), argv[3]);
   if (argc == 2 && strcmp(argv[1], "--version") == 0) return puts(KV_AGENT_VERSION) < 0;

@@ -5,6 +5,8 @@
  * serve.c    frames from the host
  * command.c  a channel that runs a command
  * files.c    a channel that puts or gets a file
+ * root.c     the root that commands see
+ * limits.c   what bounds them
  * network.c  the network interface
  */
 #ifndef KV_GUEST_AGENT_H
@@ -68,6 +70,12 @@ struct kv_agent {
   size_t held;          /* bytes at the head of the port's queue that can wait for company, */
   uint64_t held_until;  /* until then, in milliseconds */
   bool shares_loaded;   /* the modules that MOUNT needs */
+  int initramfs;        /* its root folder, whatever / has become; -1: not a guest's */
+  struct {
+    bool rooted, limited; /* ROOT, LIMITS have come */
+    bool begun;           /* so has something to be done in their bounds */
+    bool failed;
+  } set_up;
   size_t active_count, turn;
   struct kv_channel *active[KV_CHANNELS_MAX];
   struct kv_channel channels[KV_CHANNELS_MAX];
@@ -91,6 +99,7 @@ void kv_channel_drop(struct kv_agent *agent, struct kv_channel *channel);
 bool kv_channel_watch(struct kv_agent *agent, struct kv_channel *channel, int fd,
                       enum kv_event_part part, uint32_t events);
 void kv_send_failed(struct kv_agent *agent, uint32_t channel, int error, const char *what);
+void kv_send_done(struct kv_agent *agent, uint32_t channel, uint32_t mode, uint64_t bytes);
 
 /* serve.c: handles the frames that have come, as far as there is room for what answers them. */
 void kv_serve(struct kv_agent *agent);
@@ -123,5 +132,10 @@ void kv_mount(struct kv_agent *agent, uint32_t id, const struct kv_mount_request
 /* network.c */
 struct kv_network_request;
 void kv_network(struct kv_agent *agent, uint32_t id, const struct kv_network_request *request);
+/* root.c, limits.c */
+struct kv_root_request;
+struct kv_limits_request;
+void kv_root(struct kv_agent *agent, uint32_t id, const struct kv_root_request *request);
+void kv_limits(struct kv_agent *agent, uint32_t id, const struct kv_limits_request *request);
 
 #endif

@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ORDER "/lib/modules/order"
+#define ORDER "lib/modules/order"
 #define PORTS "/sys/class/virtio-ports"
 #define PORT_WAIT_MS 10000
 #define PORT_LOOK_NS 300000 /* between two looks for the port */
@@ -105,17 +105,17 @@ pid_t kv_boot_userland(void) {
   return -1;
 }
 
-static bool load(const char *path) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
+static bool load(int initramfs, const char *path) {
+  int fd = openat(initramfs, path + strspn(path, "/"), O_RDONLY | O_CLOEXEC);
   int failed = fd < 0 || (syscall(SYS_finit_module, fd, "", 0) != 0 && errno != EEXIST) ? errno : 0;
   if (failed != 0) dprintf(2, "kavach agent: module %s: %s\n", path, strerror(failed));
   if (fd >= 0) close(fd);
   return failed == 0;
 }
 
-int kv_boot_modules(const char *set) {
+int kv_boot_modules(int initramfs, const char *set) {
   char text[16384];
-  int fd = open(ORDER, O_RDONLY | O_CLOEXEC);
+  int fd = openat(initramfs, ORDER, O_RDONLY | O_CLOEXEC);
   ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
   if (fd >= 0) close(fd);
   if (got < 0) return 0;
@@ -127,7 +127,7 @@ int kv_boot_modules(const char *set) {
     if (strncmp(line, "set ", 4) == 0)
       wanted = strcmp(line + 4, set) == 0;
     else if (wanted && line[0] == '/')
-      failed += !load(line);
+      failed += !load(initramfs, line);
   }
   return failed;
 }

@@ -16,13 +16,14 @@ void kv_boot_first(void);
 pid_t kv_boot_userland(void);
 
 /*
- * Loads a set of modules, as /lib/modules/order lists them: a line "set NAME" begins a set, each
+ * Loads a set of modules from the initramfs, whose root folder `initramfs` is, as its
+ * /lib/modules/order lists them: a line "set NAME" begins a set, each
  * line up to the next names a module by its absolute path, one behind those that it needs.
  * Loading one twice does no harm. Without the file, or without the set, there is nothing to load
  * (the kernel has the drivers built in). Gives back how many could not be loaded; the console
  * has their names.
  */
-int kv_boot_modules(const char *set);
+int kv_boot_modules(int initramfs, const char *set);
 
 /* Opens the virtio-serial port that the host named `name`, as soon as it is there. -1 after
  * ten seconds, with what is missing on the console. */

@@ -17,13 +17,6 @@
  * the kernel's net/9p/trans_virtio.c. cache=mmap: files are read afresh, but may be mapped. */
 #define SHARE_OPTIONS "trans=virtio,version=9p2000.L,msize=512000,cache=mmap"
 
-static void send_done(struct kv_agent *agent, uint32_t id, uint32_t mode, uint64_t bytes) {
-  uint8_t payload[12];
-  kv_put_u32(payload, mode);
-  kv_put_u64(payload + 4, bytes);
-  kv_port_send(&agent->port, KV_WIRE_DONE, id, payload, sizeof payload);
-}
-
 /* Beside the file, so that rename replaces it in one step: PATH's folder, "/.kavach-CHANNEL". */
 static char *name_beside(const char *path, uint32_t id) {
   const char *slash = strrchr(path, '/');
@@ -79,7 +72,7 @@ void kv_put_settle(struct kv_agent *agent, struct kv_channel *channel) {
   if (failed == 0) {
     free(channel->temporary);
     channel->temporary = NULL;
-    send_done(agent, channel->id, channel->mode, (uint64_t)status.st_size);
+    kv_send_done(agent, channel->id, channel->mode, (uint64_t)status.st_size);
   } else {
     kv_send_failed(agent, channel->id, failed, channel->path);
   }
@@ -123,7 +116,7 @@ void kv_get_settle(struct kv_agent *agent, struct kv_channel *channel) {
   if (stream->fd >= 0 && stream->credit == 0) kv_outflow_look(stream);
   if (stream->fd >= 0 || kv_port_room(&agent->port) < KV_WIRE_HEADER + 8192) return;
   if (stream->error == 0)
-    send_done(agent, channel->id, channel->mode, stream->sent);
+    kv_send_done(agent, channel->id, channel->mode, stream->sent);
   else
     kv_send_failed(agent, channel->id, stream->error, channel->path);
   kv_channel_drop(agent, channel);
@@ -151,14 +144,14 @@ static int make_folders(const char *path) {
 }
 
 void kv_mount(struct kv_agent *agent, uint32_t id, const struct kv_mount_request *request) {
-  if (agent->is_init && !agent->shares_loaded) kv_boot_modules("9p");
+  if (agent->is_init && !agent->shares_loaded) kv_boot_modules(agent->initramfs, "9p");
   agent->shares_loaded = true;
   unsigned long flags = MS_NOSUID | MS_NODEV | ((request->flags & 1) != 0 ? MS_RDONLY : 0);
   int failed = make_folders(request->target);
   if (failed == 0 && mount(request->tag, request->target, "9p", flags, SHARE_OPTIONS) != 0)
     failed = errno;
   if (failed == 0) {
-    send_done(agent, id, 0, 0);
+    kv_send_done(agent, id, 0, 0);
     return;
   }
   char what[4096];

@@ -23,6 +23,8 @@ static const struct rule rules[] = {
     {KV_WIRE_PING, false, 0, 64},
     {KV_WIRE_POWEROFF, false, 0, 0},
     {KV_WIRE_CLOCK, false, 8, 8},
+    {KV_WIRE_LIMITS, true, 12, 12},
+    {KV_WIRE_ROOT, true, 6, 256},
     {KV_WIRE_NETWORK, true, 17, KV_WIRE_MAX},
 };
 

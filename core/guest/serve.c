@@ -1,8 +1,10 @@
 /* Frames from the host. */
 #define _GNU_SOURCE
 #include "agent.h"
+#include "limits.h"
 #include "network.h"
 #include "request.h"
+#include "root.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -44,13 +46,26 @@ static void set_clock(const struct kv_agent *agent, const struct kv_frame *frame
     dprintf(2, "kavach agent: the time: %s\n", strerror(errno));
 }
 
+/* After a set-up that failed nothing is started; before the first start it must be over. */
+static bool may_start(struct kv_agent *agent, const struct kv_frame *frame) {
+  if (frame->type != KV_WIRE_EXEC && frame->type != KV_WIRE_PUT && frame->type != KV_WIRE_GET)
+    return true;
+  agent->set_up.begun = true;
+  if (!agent->set_up.failed) return true;
+  kv_send_failed(agent, frame->channel, ECANCELED, "the guest could not be set up");
+  return false;
+}
+
 static bool start(struct kv_agent *agent, const struct kv_frame *frame) {
   if (kv_channel_find(agent, frame->channel) != NULL) return false;
+  if (!may_start(agent, frame)) return true;
   struct kv_exec_request exec;
   struct kv_put_request put;
   struct kv_get_request get;
   struct kv_mount_request mount;
   struct kv_network_request network;
+  struct kv_root_request root;
+  struct kv_limits_request limits;
   if (frame->type == KV_WIRE_EXEC && kv_exec_parse(frame, &exec))
     kv_command_start(agent, frame->channel, &exec);
   else if (frame->type == KV_WIRE_PUT && kv_put_parse(frame, &put))
@@ -61,6 +76,10 @@ static bool start(struct kv_agent *agent, const struct kv_frame *frame) {
     kv_mount(agent, frame->channel, &mount);
   else if (frame->type == KV_WIRE_NETWORK && kv_network_parse(frame, &network))
     kv_network(agent, frame->channel, &network);
+  else if (frame->type == KV_WIRE_ROOT && kv_root_parse(frame, &root))
+    kv_root(agent, frame->channel, &root);
+  else if (frame->type == KV_WIRE_LIMITS && kv_limits_parse(frame, &limits))
+    kv_limits(agent, frame->channel, &limits);
   else
     return false;
   return true;
@@ -120,6 +139,8 @@ static bool handle(struct kv_agent *agent, const struct kv_frame *frame) {
   case KV_WIRE_GET:
   case KV_WIRE_MOUNT:
   case KV_WIRE_NETWORK:
+  case KV_WIRE_ROOT:
+  case KV_WIRE_LIMITS:
     return start(agent, frame);
   default:
     return go_on(agent, frame);

@@ -2,6 +2,7 @@
 #include "user.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdbool.h>
@@ -9,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* A decimal id. The highest is -1 as the kernel sees it: "leave as it is", hence no id. */
 static bool number_of(const char *text, uint32_t *id) {
@@ -21,10 +24,20 @@ static bool number_of(const char *text, uint32_t *id) {
   return true;
 }
 
+/* The root may be anybody's: what stands in the file's place must not hold up the agent. */
+static FILE *open_text(const char *path) {
+  struct stat status;
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (fd < 0) return NULL;
+  FILE *file = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) ? fdopen(fd, "r") : NULL;
+  if (file == NULL) close(fd);
+  return file;
+}
+
 /* Copies what is used of the entry; it lives in fgetpwent's own memory. */
 static bool find_passwd(const char *name, bool by_id, uid_t uid, struct kv_user *user, char *login,
                         size_t size) {
-  FILE *file = fopen("/etc/passwd", "re");
+  FILE *file = open_text("/etc/passwd");
   if (file == NULL) return false;
   bool found = false;
   for (struct passwd *entry; !found && (entry = fgetpwent(file)) != NULL;) {
@@ -41,7 +54,7 @@ static bool find_passwd(const char *name, bool by_id, uid_t uid, struct kv_user 
 
 static bool find_group(const char *name, gid_t *gid) {
   if (number_of(name, gid)) return true;
-  FILE *file = fopen("/etc/group", "re");
+  FILE *file = open_text("/etc/group");
   if (file == NULL) return false;
   bool found = false;
   for (struct group *entry; !found && (entry = fgetgrent(file)) != NULL;) {
@@ -53,7 +66,7 @@ static bool find_group(const char *name, gid_t *gid) {
 }
 
 static void add_groups(const char *login, struct kv_user *user) {
-  FILE *file = fopen("/etc/group", "re");
+  FILE *file = open_text("/etc/group");
   if (file == NULL) return;
   for (struct group *entry; (entry = fgetgrent(file)) != NULL;) {
     for (char **member = entry->gr_mem; *member != NULL; member++) {

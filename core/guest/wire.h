@@ -15,9 +15,13 @@
  * whole seconds. Nobody waits for CLOCK, so a command that was asked for before WELCOME may have
  * started when it comes, a round trip later. On a busy machine it may be old when it comes: a PING
  * behind it shows that, and the host sends another. Requests on different channels run side by
- * side. A channel starts with EXEC, PUT, GET, MOUNT or NETWORK, and ends with the agent's EXIT,
- * DONE or FAILED: the last frame on it. Frames for a channel that has ended are dropped (they
- * crossed with its end).
+ * side. A channel starts with EXEC, PUT, GET, MOUNT, ROOT, LIMITS or NETWORK, and ends with the
+ * agent's EXIT, DONE or FAILED: the last frame on it. Frames for a channel that has ended are
+ * dropped (they crossed with its end).
+ *
+ * ROOT and LIMITS come before the first EXEC, PUT or GET, once each, LIMITS behind all else that
+ * sets the guest up: it closes what they need open. Where one of the two has failed, the agent
+ * starts nothing any more (FAILED, ECANCELED): a command must not run with less than was asked for.
  *
  * Flow control is by credit, for each stream of a channel apart: a sender sends at most as many
  * payload bytes of a stream as it was given. EXEC and GET carry the host's first credits for what
@@ -63,9 +67,11 @@ enum kv_wire_type {
   KV_WIRE_MOUNT = 10,    /* u32 flags (1: read-only), string tag, string target; 9p over virtio */
   KV_WIRE_PING = 11,     /* any payload up to 64 bytes; PONG echoes it */
   KV_WIRE_POWEROFF = 12, /* sync, kill all, power off */
-  KV_WIRE_CLOCK = 13, /* u64 nanoseconds since 1970 (UTC) as it is sent: the guest's clock moves on
-                       * to it, and never back. No answer. At any time; what is no time that
-                       * can be set is passed over, with a line on the console */
+  KV_WIRE_CLOCK = 13,  /* u64 nanoseconds since 1970 (UTC) as it is sent: the guest's clock moves on
+                        * to it, and never back. No answer. At any time; what is no time that
+                        * can be set is passed over, with a line on the console */
+  KV_WIRE_LIMITS = 14, /* see below; DONE or FAILED */
+  KV_WIRE_ROOT = 15,   /* see below; DONE or FAILED */
   KV_WIRE_NETWORK = 16, /* see below; DONE or FAILED */
 
   /* agent to host */
@@ -75,7 +81,7 @@ enum kv_wire_type {
   KV_WIRE_STDERR = 67,  /* bytes, never empty */
   KV_WIRE_EXIT = 68,    /* struct kv_wire_exit: after the last byte of stdout and stderr */
   KV_WIRE_FAILED = 69,  /* u32 errno, string what: the request could not be done */
-  KV_WIRE_DONE = 70,    /* u32 mode, u64 bytes: PUT, GET, MOUNT or NETWORK is finished */
+  KV_WIRE_DONE = 70,    /* u32 mode, u64 bytes: what is no command is finished */
   KV_WIRE_PONG = 71
 };
 
@@ -100,6 +106,31 @@ enum kv_wire_exec_flag { KV_WIRE_SHELL = 1, KV_WIRE_WANT_STDIN = 2, KV_WIRE_PTY 
 /* EXIT's payload, 32 bytes: u32 code (of a normal exit), u32 signal (0: none), u32 flags,
  * u32 zero, u64 cpu microseconds of all it started, u64 peak resident KiB of its largest process */
 enum kv_wire_exit_flag { KV_WIRE_OOM_KILLED = 1 };
+
+/*
+ * LIMITS's payload: u32 flags, u32 microseconds of processor time in each 100 ms (at least 1000),
+ * u32 processes and threads (at least 1); a number whose flag is not set is 0. They bound all
+ * commands together, whoever they run as. So that no command can take a bound away again, none has
+ * the capabilities for it (to mount, to load modules, to trace the agent ...), and /sys and
+ * /proc/sys are read-only.
+ */
+enum kv_wire_limit_flag {
+  KV_WIRE_LIMIT_CPU = 1,
+  KV_WIRE_LIMIT_PROCESSES = 2,
+  KV_WIRE_LIMIT_READ_ONLY = 4 /* the root: what is not mounted on it, like /tmp, stays as it is */
+};
+
+/*
+ * ROOT's payload: u32 kind, string source, string scratch. The source becomes the lower layer of an
+ * overlay that is / for all that comes later: paths of EXEC, PUT, GET and MOUNT, users, programs.
+ * What is written goes to memory; or, if scratch is not empty, to the disk with that serial number,
+ * which is formatted first, as does then /tmp. The agent's own files stay out of reach.
+ */
+enum kv_wire_root_kind {
+  KV_WIRE_ROOT_OWN = 0,   /* the guest image's own root; source is empty, scratch is not */
+  KV_WIRE_ROOT_SHARE = 1, /* the 9p share with the tag `source` */
+  KV_WIRE_ROOT_DISK = 2   /* the disk with the serial number `source`: squashfs or ext4 */
+};
 
 /*
  * NETWORK's payload: u32 address of the guest's one network device, u32 bits of it that are the

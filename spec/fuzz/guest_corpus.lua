@@ -18,7 +18,7 @@ local function exec(channel, flags, argv, env, directory, user)
     directory or "", user or "") .. table.concat(strings))
 end
 
-local hello = frame(1, 0, ("<I4"):pack(1))
+local hello = frame(1, 0, ("<I4"):pack(2))
 local seeds = {
   shell = hello .. exec(1, 1, { "echo hi; uname -a" }, {}),
   argv = hello .. exec(7, 2, { "sha256sum", "-" }, { "A=b", "PATH=/bin" }, "/tmp", "nobody:users")
@@ -30,6 +30,9 @@ local seeds = {
   files = hello .. frame(8, 4, ("<I4z"):pack(420, "/tmp/a")) .. frame(3, 4, "bytes")
     .. frame(9, 5, ("<I4z"):pack(65536, "/etc/passwd"))
     .. frame(10, 6, ("<I4zz"):pack(1, "t", "/t")),
+  bounds = hello .. frame(15, 1, ("<I4zz"):pack(1, "kavachroot", ""))
+    .. frame(15, 2, ("<I4zz"):pack(0, "", "kavachscratch"))
+    .. frame(14, 3, ("<I4I4I4"):pack(7, 50000, 64)) .. exec(4, 1, { "true" }, {}),
   network = hello
     .. frame(16, 8, ("<I4I4I4I4z"):pack(0x0a00020f, 24, 0x0a000202, 0, "10.0.2.2 host\n")),
   largest = hello .. frame(3, 4, ("x"):rep(65536)) .. frame(11, 0, ("p"):rep(64)),

@@ -5,8 +5,10 @@
  */
 #include "guest/environment.h"
 #include "guest/frame.h"
+#include "guest/limits.h"
 #include "guest/network.h"
 #include "guest/request.h"
+#include "guest/root.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +52,18 @@ static void use_other(const struct kv_frame *frame) {
     check(network.bits - 1 < 31 && strlen(network.hosts) == frame->length - 17);
 }
 
+static void use_set_up(const struct kv_frame *frame) {
+  struct kv_limits_request limits;
+  struct kv_root_request root;
+  if (frame->type == KV_WIRE_LIMITS && kv_limits_parse(frame, &limits))
+    check(limits.flags != 0 && limits.flags < 8 && frame->length == 12);
+  if (frame->type == KV_WIRE_ROOT && kv_root_parse(frame, &root)) {
+    check(root.kind <= KV_WIRE_ROOT_DISK);
+    check(strlen(root.source) + strlen(root.scratch) == frame->length - 6);
+    check(strlen(root.source) + strlen(root.scratch) > 0);
+  }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   while (size > 0) {
     /* A copy of exactly what is there, so that reading beyond it is seen. */
@@ -63,6 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       use_exec(&frame);
     else if (whole > 0)
       use_other(&frame);
+    if (whole > 0) use_set_up(&frame);
     free(bytes);
     if (whole <= 0) return 0;
     data += whole;

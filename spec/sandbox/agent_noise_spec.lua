@@ -41,7 +41,7 @@ describe("The agent's client, with a guest that makes things up,", function()
     { started, credit, output, errors, exited, failed, done },
   }
   local function conversation()
-    local frames = { wire.frame(wire.WELCOME, 0, u32(1) .. u32(0) .. "k\0a\0") }
+    local frames = { wire.frame(wire.WELCOME, 0, u32(wire.VERSION) .. u32(0) .. "k\0a\0") }
     for i = 2, math.random(2, 12) do
       local channel = math.random(#fitting)
       frames[i] = noise.pick(fitting[noise.chance(25) and 4 or channel])(channel)

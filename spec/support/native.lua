@@ -11,12 +11,14 @@ local M = {}
 M.program = core.library_dir() .. "/agent"
 
 --- Starts one that serves this end of a socket, which it closes here.
+---@param cgroups? string the folder that it takes for the top of the control groups
 ---@return userdata child
 ---@return kavach.Event ended what core.spawn tells of its end
-function M.spawn(socket)
+function M.spawn(socket, cgroups)
   local ended = task.event()
   local child = assert(core.spawn({
-    argv = { M.program, "--socket", "0" }, stdin = socket, stdout = "null", stderr = "inherit",
+    argv = { M.program, "--socket", "0", cgroups },
+    stdin = socket, stdout = "null", stderr = "inherit",
     env = { "PATH=/usr/bin:/bin" },
   }, function(...) ended:set(...) end))
   socket:close()

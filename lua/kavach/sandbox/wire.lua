@@ -23,6 +23,8 @@ local wire = {
   PING = 11,
   POWEROFF = 12,
   CLOCK = 13,
+  LIMITS = 14,
+  ROOT = 15,
   NETWORK = 16,
 
   -- agent to host
@@ -41,6 +43,14 @@ local wire = {
   PTY = 4,
   OOM_KILLED = 1,
   READ_ONLY = 1,
+
+  -- flags of LIMITS, kinds of ROOT
+  LIMIT_CPU = 1,
+  LIMIT_PROCESSES = 2,
+  LIMIT_READ_ONLY = 4,
+  ROOT_OWN = 0,
+  ROOT_SHARE = 1,
+  ROOT_DISK = 2,
 
   -- streams, as CREDIT names them
   STREAM_STDIN = 0,
@@ -76,6 +86,8 @@ wire.FROM_HOST = {
   [wire.PING] = { 0, 64 },
   [wire.POWEROFF] = { 0, 0 },
   [wire.CLOCK] = { 8, 8 },
+  [wire.LIMITS] = { 12, 12 },
+  [wire.ROOT] = { 6, 256 },
   [wire.NETWORK] = { 17, wire.MAX },
 }
 
