@@ -81,9 +81,9 @@ static int configure(int fd, const char *name, const struct kv_network_request *
   return ioctl(fd, SIOCADDRT, &route) == 0 ? 0 : errno;
 }
 
-static int bring_up(const struct kv_network_request *request) {
+static int bring_up(int initramfs, const struct kv_network_request *request) {
   char name[IFNAMSIZ];
-  kv_boot_modules("net");
+  kv_boot_modules(initramfs, "net");
   int failed = find_interface(name);
   if (failed != 0) return failed;
   no_ipv6(name);
@@ -130,7 +130,7 @@ static int write_resolver(uint32_t dns) {
 void kv_network(struct kv_agent *agent, uint32_t id, const struct kv_network_request *request) {
   const char *what = "the network interface";
   /* On a test's socket this would be the machine's own. */
-  int failed = agent->is_init ? bring_up(request) : EPERM;
+  int failed = agent->is_init ? bring_up(agent->initramfs, request) : EPERM;
   if (failed == 0) {
     what = "/etc/resolv.conf";
     if (mkdir("/etc", 0755) != 0 && errno != EEXIST) failed = errno;
@@ -140,10 +140,8 @@ void kv_network(struct kv_agent *agent, uint32_t id, const struct kv_network_req
     what = "/etc/hosts";
     failed = write_text(what, O_APPEND, request->hosts);
   }
-  if (failed != 0) {
+  if (failed == 0)
+    kv_send_done(agent, id, 0, 0);
+  else
     kv_send_failed(agent, id, failed, what);
-    return;
-  }
-  uint8_t done[12] = {0};
-  kv_port_send(&agent->port, KV_WIRE_DONE, id, done, sizeof done);
 }

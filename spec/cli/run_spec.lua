@@ -240,7 +240,24 @@ describe("kavach run", function()
       for _, value in ipairs { "-1", "0", "256", "1e9", "nan", "x" } do
         assert.matches("--cpus", refused("--cpus=" .. value, "true"), 1, true)
       end
-      assert.matches("cpu_limit", refused("--cpus=0.5", "true"), 1, true)
+      assert.matches("cpu_limit", refused("--cpus=0.001", "true"), 1, true)
+      for _, option in ipairs { "--max-pids", "--disk" } do
+        for _, value in ipairs { "-1", "0", "1.5", "99999999999", "x" } do
+          assert.matches(option, refused(option .. "=" .. value, "true"), 1, true)
+        end
+      end
+      assert.matches("disk_mb", refused("--disk=1", "true"), 1, true)
+    end)
+
+    it("a policy that does not exist, two roots, and a root that is none", function()
+      assert.equal("kavach: run: unknown policy: Lax (use minimal, basic, strict)\n",
+        refused("--policy", "Lax", "true"))
+      assert.matches("root", refused("--root", "/etc/passwd", "true"), 1, true)
+      assert.matches("image", refused("--image", "/etc/passwd", "true"), 1, true)
+      for _, option in ipairs { "--root=/", "--disk=8" } do
+        assert.matches("is refused with sev-snp",
+          refused("--dry-run", "--backend", "sev-snp", option, "true"), 1, true)
+      end
       for _, value in ipairs { "-1s", "5h", "", "99999999999999h", "1e3" } do
         assert.matches("--timeout", refused("--timeout=" .. value, "true"), 1, true)
       end

@@ -3,6 +3,7 @@
 
 local check = require "kavach.check"
 local err = require "kavach.err"
+local limits = require "kavach.sandbox.config.limits"
 local refusal = require "kavach.sandbox.config.refusal"
 
 local config = {}
@@ -75,7 +76,8 @@ local OPTIONS = {
 --   { options = { NAME = rule … }, check = function(checked) … return true end }
 --
 -- `check` is called when each option by itself is right. It completes what is given, and returns
--- nil and an error for what cannot be.
+-- nil and an error for what cannot be. `check_backend(checked, backend)`, if it is there, does the
+-- same once the backend is known.
 local GROUPS <const> = {}
 for i, name in ipairs { "machine", "limits", "network", "root" } do
   GROUPS[i] = require("kavach.sandbox.config." .. name)
@@ -132,16 +134,35 @@ end
 ---@return table? checked
 ---@return kavach.Error?
 function config.check(options, level)
-  local checked, misuse = check.test(OPTIONS, options, "sandbox")
+  local expanded, why = limits.expand(options)
+  if err.is(why) then return nil, why end
+  local checked, misuse = nil, why
+  if not misuse then checked, misuse = check.test(OPTIONS, expanded, "sandbox") end
   if misuse and level then error(misuse, level + 1) end
   if misuse then return err.fail("invalid_argument", misuse, { op = "sandbox" }) end
   for _, group in ipairs(GROUPS) do
-    local fine, why = group.check(checked)
+    local fine
+    fine, why = group.check(checked)
     if not fine then return nil, why end
   end
-  local ok, why = check_mounts(checked.mounts)
+  local ok
+  ok, why = check_mounts(checked.mounts)
   if not ok then return nil, why end
   return checked
+end
+
+---Whether the backend that was chosen can do what is asked for.
+---@param checked table
+---@param backend string
+---@return boolean? true
+---@return kavach.Error?
+function config.check_backend(checked, backend)
+  for _, group in ipairs(GROUPS) do
+    local ok, why = true, nil
+    if group.check_backend then ok, why = group.check_backend(checked, backend) end
+    if not ok then return nil, why end
+  end
+  return true
 end
 
 ---The same for the options of one command in it.

@@ -43,6 +43,9 @@ local function prepare(checked, on_step)
   local chosen, why = backend.choose(checked.backend, checked.confidential)
   if not chosen then return nil, why end
   on_step("the backend is " .. chosen.name)
+  local able
+  able, why = config.check_backend(checked, chosen.name)
+  if not able then return nil, why end
   local qemu
   qemu, why = plan.qemu(checked)
   if not qemu then return nil, why end
@@ -91,7 +94,11 @@ function M.launch(options, hooks, level)
     plan.add_task_share(planned, self.share.dir)
   end
   self.vm, why = vm.start {
-    argv = function() return plan.argv(planned) end,
+    argv = function(dir)
+      local made, trouble = plan.make_scratch(planned, dir)
+      if not made then return nil, trouble end
+      return plan.argv(planned)
+    end,
     dirs = dirs, boot_ms = checked.boot_timeout_ms, heartbeat_ms = checked.heartbeat_ms,
     keep = checked.keep, on_step = on_step, sockets = self.network and self.network:sockets(),
   }
@@ -127,6 +134,9 @@ function M.dry_run(options)
     local chosen = backend.choose(name, checked.confidential)
     name = chosen and chosen.name or "sev-snp"
   end
+  local able
+  able, why = config.check_backend(checked, name)
+  if not able then return nil, why end
   local planned = plan.new(checked, name, plan.qemu(checked, true))
   if checked.transport == "share" then plan.add_task_share(planned, "task") end
   return plan.argv(planned)

@@ -5,6 +5,7 @@ local err = require "kavach.err"
 local image = require "kavach.sandbox.image"
 local network = require "kavach.sandbox.network"
 local setup = require "kavach.sandbox.setup"
+local storage = require "kavach.sandbox.storage"
 local wire = require "kavach.sandbox.wire"
 
 local plan = {}
@@ -17,6 +18,8 @@ local AGENT_SOCKET <const>, QMP_SOCKET <const> = "agent.sock", "qmp.sock"
 ---@class kavach.plan
 ---@field launch table what core.qemu_argv takes
 ---@field setup kavach.setup.step[] what the agent is to do before the first command, in this order
+---@field limits? kavach.setup.step the last of those, if there are limits in the guest
+---@field scratch_mb? integer size of the disk to be made for what the guest writes
 ---@field files { kernel: string, initrd: string }
 
 ---@param config table checked
@@ -25,21 +28,26 @@ local AGENT_SOCKET <const>, QMP_SOCKET <const> = "agent.sock", "qmp.sock"
 ---@return kavach.plan
 function plan.new(config, backend, qemu)
   local files = image.find(config)
-  local shares, steps = {}, {}
+  local shares, steps, disks = {}, {}, {}
+  storage.add(config, shares, disks, steps)
   for i, mount in ipairs(config.mounts) do
     local tag = ("mount%d"):format(i)
-    shares[i] = { tag = tag, path = mount.source, readonly = mount.readonly, remap = true }
-    steps[i] = setup.mount(tag, mount.target, mount.readonly)
+    shares[#shares + 1] =
+      { tag = tag, path = mount.source, readonly = mount.readonly, remap = true }
+    steps[#steps + 1] = setup.mount(tag, mount.target, mount.readonly)
   end
+  local last = storage.limits(config)
+  steps[#steps + 1] = last
   return {
     files = files,
-    setup = steps,
+    setup = steps, limits = last,
+    scratch_mb = config.disk_mb,
     launch = {
       backend = backend, qemu = qemu,
       cpus = config.cpu_limit, memory_mb = config.memory_limit_mb,
       kernel = files.kernel, initrd = files.initrd,
       agent_socket = AGENT_SOCKET, qmp_socket = QMP_SOCKET, console = true,
-      shares = shares, network = network.launch(config.network),
+      shares = shares, disks = disks, network = network.launch(config.network),
     },
   }
 end
@@ -50,7 +58,19 @@ end
 function plan.add_task_share(self, dir)
   local shares, steps = self.launch.shares, self.setup
   shares[#shares + 1] = { tag = "task", path = dir, readonly = true }
-  steps[#steps + 1] = setup.mount("task", plan.TASK_TARGET, true)
+  -- Before the limits, behind which nothing can be mounted.
+  local at = self.limits and #steps or #steps + 1
+  table.insert(steps, at, setup.mount("task", plan.TASK_TARGET, true))
+end
+
+---Makes what the command line names in the private directory.
+---@param self kavach.plan
+---@param dir string
+---@return boolean? true
+---@return kavach.Error?
+function plan.make_scratch(self, dir)
+  if not self.scratch_mb then return true end
+  return storage.make_scratch(dir, self.scratch_mb)
 end
 
 ---Adds the step that sets up the network: ahead of all others but the root's, in which it writes.

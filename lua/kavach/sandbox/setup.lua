@@ -21,4 +21,31 @@ function setup.mount(tag, target, readonly)
   }
 end
 
+---The root that commands are to see.
+---@param source { share?: string, disk?: string } a tag, or a serial number; neither: its own root
+---@param scratch? string serial number of the disk that is written to; nil: memory is
+---@return kavach.setup.step
+function setup.root(source, scratch)
+  local kind = source.share and wire.ROOT_SHARE or source.disk and wire.ROOT_DISK or wire.ROOT_OWN
+  return {
+    what = "mounting the root in the guest",
+    kind = wire.ROOT,
+    payload = string.pack("<I4zz", kind, source.share or source.disk or "", scratch or ""),
+  }
+end
+
+---What bounds all commands together. The last step: it closes what the others need open.
+---@param limits { cpu_us?: integer, max_pids?: integer, read_only?: boolean }
+---@return kavach.setup.step
+function setup.limits(limits)
+  local flags = (limits.cpu_us and wire.LIMIT_CPU or 0)
+    | (limits.max_pids and wire.LIMIT_PROCESSES or 0)
+    | (limits.read_only and wire.LIMIT_READ_ONLY or 0)
+  return {
+    what = "setting the limits in the guest",
+    kind = wire.LIMITS,
+    payload = string.pack("<I4I4I4", flags, limits.cpu_us or 0, limits.max_pids or 0),
+  }
+end
+
 return setup
