@@ -72,7 +72,7 @@ static bool obey(int port) {
 int main(void) {
   kv_boot_first();
   pid_t userland = kv_boot_userland();
-  kv_boot_modules("base");
+  kv_boot_modules(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), "base");
   int port = kv_boot_port("org.kavach.agent");
   waitpid(userland, NULL, 0);
   /* A program that writes to the port expects to wait there. */
