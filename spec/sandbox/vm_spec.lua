@@ -136,7 +136,7 @@ describe("A virtual machine #vm", function()
     assert.equal("io", why.kind)
     assert.matches("the guest's kernel panicked", why.message, 1, true)
     assert.is_true(#why.console > 0 and #why.console <= 50)
-    assert.equal("died", box:state())
+    assert.equal("stopped", box:state())
     local dir = box.vm.dir
     assert.is_true(box:close())
     assert.is_false(standin.exists(dir))
@@ -192,5 +192,68 @@ describe("A virtual machine that stands still #vm", function()
     assert.matches("has not answered for 4000 ms", why.message, 1, true)
     assert.is_true(box:close())
     assert.is_false(standin.alive(pid))
+  end)
+end)
+
+describe("A virtual machine that is paused #vm", function()
+  local box
+  setup(function() box = assert(sandbox.new { backend = "tcg", heartbeat_ms = 4000 }) end)
+  teardown(function() if box then box:close() end end)
+
+  -- Hundredths of a second that the guest has been up.
+  local function uptime()
+    local said = assert(box:exec "cut -d ' ' -f 1 /proc/uptime").stdout
+    return math.tointeger(said:gsub("%.", "") // 1)
+  end
+
+  -- Clock ticks, hundredths of a second, that QEMU has used.
+  local function ticks()
+    local stat = io.open(("/proc/%d/stat"):format(box.vm.child:pid())):read "a"
+    local user, system = stat:match("%) %a" .. (" %S+"):rep(10) .. " (%d+) (%d+)")
+    return user + system
+  end
+
+  it("stands still, and goes on", function()
+    local counter <close> = assert(box:start "while :; do :; done")
+    assert(counter:wait_started())
+    local before, began = uptime(), task.now()
+    assert(box:pause())
+    assert.equal("paused", box:state())
+    assert.is_false(assert(box.vm:qmp():execute "query-status").running)
+    local used, paused = ticks(), task.now()
+    task.sleep(3000)
+    used, paused = ticks() - used, task.now() - paused
+    assert(box:resume())
+    local up, all = (uptime() - before) * 10, task.now() - began
+    assert.is_true(used < 50, ("a machine that stands still used %d0 ms"):format(used))
+    assert.is_true(up < all - paused + 1000, ("up %d ms of %d, paused for %d"):format(up, all,
+      paused))
+    used = ticks()
+    while ticks() < used + 10 do task.sleep(10) end -- it counts on
+  end)
+
+  it("has the host's time again when it goes on", function()
+    local over = task.now() + 20000 -- on a busy machine it takes more than one try
+    local behind
+    repeat
+      assert(box:pause())
+      task.sleep(1500)
+      assert(box:resume())
+      assert(box.vm.agent:ping(5000)) -- the clock went ahead of it
+      local said = assert(box:exec "adjtimex").stdout
+      local s, us = said:match "tv_sec:%s*(%d+)", said:match "tv_usec:%s*(%d+)"
+      behind = core.wall_clock() // 1000000 - (s * 1000 + us // 1000)
+    until behind < 500 or task.now() > over
+    assert.is_true(behind < 500, ("%d ms behind"):format(behind))
+  end)
+
+  it("powers off when it is stopped", function()
+    assert(box:pause())
+    assert.is_true(box:stop(20000))
+    assert.equal("stopped", box:state())
+    assert.same({ 0, 0 }, { box.vm.ended.code, box.vm.ended.signal })
+    assert.is_true(box:destroy())
+    assert.is_true(box:destroy())
+    assert.equal("destroyed", box:state())
   end)
 end)

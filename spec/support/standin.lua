@@ -55,12 +55,30 @@ local port = assert(core.connect "agent.sock")
 end
 
 --- Serves as a guest would, with the real agent, but on this machine. It ends when the agent does.
+--- As QEMU does over QMP, it stops the agent and lets it go on; what else it is asked, it refuses.
 function M.native()
   return M.lua(([[
 local over = false
-assert(core.spawn({ argv = { %q, "--socket", "0" }, stdin = port, stdout = "inherit",
-  stderr = "inherit" }, function() over = true end))
+local agent = assert(core.spawn({ argv = { %q, "--socket", "0" }, stdin = port,
+  stdout = "inherit", stderr = "inherit" }, function() over = true end))
 port:close()
+
+local pipe = require "kavach.sandbox.pipe"
+local SIGNALS = { stop = 19, cont = 18 } -- SIGSTOP, SIGCONT
+local qmp, text = assert(core.connect "qmp.sock"), ""
+local function answer(line)
+  local id, command = line:match '"id":(%%d+)', line:match '"execute":"([%%w_-]+)"'
+  if SIGNALS[command] then agent:signal(SIGNALS[command]) end
+  local known = SIGNALS[command] or command == "qmp_capabilities"
+  pipe.write(qmp, ('{"id":%%s,%%s}\r\n'):format(id,
+    known and '"return":{}' or '"error":{"class":"CommandNotFound","desc":"no"}'), function() end)
+end
+pipe.write(qmp, '{"QMP":{"version":{},"capabilities":[]}}\r\n', function() end)
+pipe.read(qmp, function(bytes)
+  text = text .. bytes
+  text = text:gsub("([^\n]*)\n", function(line) answer(line) return "" end)
+end, function() end)
+
 while not over do
   local callback, a, b = core.next()
   while callback do

@@ -258,7 +258,7 @@ local BEATS <const> = 4
 ---that computes, a stopped process): then the first quarter passes at once, and what the guest did
 ---say is read before the next.
 function agent:watch()
-  if self.heartbeat_ms <= 0 then return end
+  if self.heartbeat_ms <= 0 or self.resting then return end
   local quarter, silent = math.max(self.heartbeat_ms // BEATS, 1), 0
   local function beat()
     if self.lost then return end
@@ -272,6 +272,21 @@ function agent:watch()
     self.timer = core.timer(quarter, beat)
   end
   self.timer = core.timer(quarter, beat)
+end
+
+---The guest stands still, and cannot answer: no heartbeat.
+function agent:rest()
+  self.resting = true
+  if self.timer then self.timer:close() end
+end
+
+---It goes on. Its clock has stood still, too.
+function agent:wake()
+  self.resting = false
+  if self.lost or not self.ready then return end
+  self.heard, self.clock_tries = true, 0
+  set_clock(self)
+  self:watch()
 end
 
 return agent

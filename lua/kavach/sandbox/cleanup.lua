@@ -5,8 +5,9 @@ local core = require "kavach.core"
 local cleanup = {}
 
 ---@param self kavach.vm
-function cleanup.close_streams(self)
-  for _, name in ipairs { "timer", "agent_listener", "qmp_listener", "sockets", "control" } do
+local function close_streams(self)
+  local owned = { "timer", "drain", "agent_listener", "qmp_listener", "sockets", "control" }
+  for _, name in ipairs(owned) do
     if self[name] then self[name]:close() end
   end
   for _, stream in ipairs(self.streams or {}) do stream:close() end
@@ -16,7 +17,7 @@ end
 ---@param self kavach.vm
 ---@return boolean? true
 ---@return string? why
-function cleanup.clear_directories(self)
+local function clear_directories(self)
   local dir, dirs = self.dir, self.dirs
   self.dir, self.dirs = nil, {}
   local ok, why = true, nil
@@ -30,6 +31,19 @@ function cleanup.clear_directories(self)
     local removed, trouble = core.remove_dir(other)
     if not removed then ok, why = nil, why or trouble end
   end
+  return ok, why
+end
+
+---Everything. QEMU is gone, or nobody waits for its end.
+---@param self kavach.vm
+---@return boolean? true
+---@return string? why
+function cleanup.all(self)
+  self.buried = true
+  close_streams(self)
+  local ok, why = clear_directories(self)
+  self.freed = true
+  self.changed:wake()
   return ok, why
 end
 

@@ -3,6 +3,7 @@
 local core = require "kavach.core"
 local err = require "kavach.err"
 local command = require "kavach.sandbox.command"
+local life = require "kavach.sandbox.life"
 local result = require "kavach.sandbox.result"
 
 local exec = {}
@@ -46,11 +47,7 @@ end
 ---@param self kavach.Sandbox
 ---@return kavach.Error?
 function exec.unusable(self)
-  local state = self.vm.state
-  if state == "died" then return self.vm.cause end
-  if state == "stopped" then
-    return err.new("invalid_transition", "the sandbox is stopped: nothing can run in it")
-  end
+  return life.unusable(self.vm.state, self.vm.cause)
 end
 
 ---Starts a command.

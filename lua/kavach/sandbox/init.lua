@@ -11,6 +11,7 @@ local backend = require "kavach.sandbox.backend"
 local config = require "kavach.sandbox.config"
 local exec = require "kavach.sandbox.exec"
 local image = require "kavach.sandbox.image"
+local moves = require "kavach.sandbox.moves"
 local network = require "kavach.sandbox.network"
 local plan = require "kavach.sandbox.plan"
 local vm = require "kavach.sandbox.vm"
@@ -226,10 +227,25 @@ function Sandbox:argv()
   return table.move(self.vm.argv, 1, #self.vm.argv, 1, {})
 end
 
----@return "booting"|"ready"|"running"|"stopped"|"died"
+---Where it is in its life: life.lua says what each state means.
+---@return kavach.state
 function Sandbox:state()
-  if self.vm.state == "ready" and self.vm.agent:busy() then return "running" end
   return self.vm.state
+end
+
+---Has the machine stand still, with all that runs in it. Nothing can be asked of it until it is
+---resumed. The host's clock goes on: a command whose time is up meanwhile has timed out.
+---@return boolean? true
+---@return kavach.Error?
+function Sandbox:pause()
+  return moves.pause(self.vm)
+end
+
+---Has a paused machine go on; the guest's clock is set anew.
+---@return boolean? true
+---@return kavach.Error?
+function Sandbox:resume()
+  return moves.resume(self.vm)
 end
 
 ---Whether the agent answers within a second; if not, why.
@@ -252,15 +268,16 @@ function Sandbox:network_stats()
   return err.fail("invalid_argument", "network_stats: the sandbox has no network")
 end
 
----Asks the guest to power off, and ends it when it has, or when grace_ms are over.
+---Asks the guest to power off, and ends it when it has, or when grace_ms are over. One that is
+---paused goes on for that.
 ---@param grace_ms integer? 5000
 ---@return boolean? true
 ---@return kavach.Error?
 function Sandbox:stop(grace_ms)
-  return self.vm:stop(grace_ms or 5000)
+  return moves.stop(self.vm, grace_ms or 5000)
 end
 
----Ends it at once and removes all that there was of it. Can be called twice.
+---Ends it at once, whatever its state, and removes all that there was of it. Can be called twice.
 ---@return boolean? true
 ---@return kavach.Error?
 function Sandbox:destroy()
@@ -271,7 +288,7 @@ Sandbox.close = Sandbox.destroy
 Sandbox.__close = Sandbox.destroy
 
 function Sandbox:__gc()
-  if not self.vm.destroyed then self.vm:abandon() end
+  if self.vm.state ~= "destroyed" then self.vm:abandon() end
 end
 
 return M

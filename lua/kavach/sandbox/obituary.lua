@@ -5,7 +5,7 @@ local err = require "kavach.err"
 local function ended_how(self)
   local ended = self.ended
   if ended.failed then
-    return (self.state == "booting" and "could not be started: " or "is lost: ") .. ended.why
+    return (self.state == "created" and "could not be started: " or "is lost: ") .. ended.why
   end
   if ended.signal ~= 0 then return ("was killed by signal %d"):format(ended.signal) end
   return ("exited with code %d"):format(ended.code)
@@ -14,7 +14,7 @@ end
 ---@param self kavach.vm whose QEMU has ended
 ---@return kavach.Error
 return function(self)
-  local booting = self.state == "booting"
+  local booting = self.state == "created"
   local said, lines = self.errors:lines(), self.console:lines()
   local message
   if self.console.panic then

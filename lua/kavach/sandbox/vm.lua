@@ -1,8 +1,9 @@
 -- One QEMU process: its private directory, its sockets, its console, its end.
 --
---   booting -> ready -> stopped     and from anywhere -> died
+-- Its states are those of life.lua; the moves that wait for QEMU or the guest are in moves.lua.
 --
--- It lives in callbacks (pipe.lua says why). What can wait are wait_ready, stop and destroy.
+-- It lives in callbacks (pipe.lua says why). What can wait are wait_ready, qmp, wait_ended, end_now
+-- and destroy.
 
 local core = require "kavach.core"
 local err = require "kavach.err"
@@ -10,6 +11,7 @@ local task = require "kavach.task"
 local agent = require "kavach.sandbox.agent"
 local cleanup = require "kavach.sandbox.cleanup"
 local console = require "kavach.sandbox.console"
+local life = require "kavach.sandbox.life"
 local obituary = require "kavach.sandbox.obituary"
 local pipe = require "kavach.sandbox.pipe"
 local sockets = require "kavach.sandbox.sockets"
@@ -23,14 +25,14 @@ local DRAIN_MS <const> = 500
 local KILL_MS <const> = 10000
 
 ---@class kavach.vm
----@field state "booting"|"ready"|"stopped"|"died"
+---@field state kavach.state
 ---@field agent kavach.agent
 ---@field dir? string its private directory, until it is removed
 ---@field ready_at? integer on the clock of task.now()
 ---@field kept? string where that went, if it was to be kept
 ---@field argv string[]
 ---@field boot_ms? integer from the start to the agent's WELCOME
----@field cause? kavach.Error why it died
+---@field cause? kavach.Error why it died, if it did
 local vm = {}
 vm.__index = vm
 
@@ -45,14 +47,19 @@ vm.__index = vm
 
 -- ---- its end -----------------------------------------------------------------------------------
 
+-- Not stopped or destroyed, and not dead.
+local function alive(self)
+  return self.state ~= "stopped" and self.state ~= "destroyed"
+end
+
 -- QEMU has ended and all it left behind is read: this is what it was.
 local function bury(self)
   if self.buried then return end
   self.buried = true
   if self.drain then self.drain:close() end
-  if self.state ~= "stopped" then
-    self.cause = self.cause or obituary(self)
-    self.state = "died"
+  if alive(self) then
+    self.cause = obituary(self)
+    self.state = "stopped"
   end
   self.agent:lose(self.cause or err.new("io", "the sandbox was stopped"))
   self.changed:wake()
@@ -80,11 +87,11 @@ end
 
 -- Kills QEMU with a reason of ours; the error tells it when QEMU is gone.
 local function condemn(self, cause)
-  if self.state == "stopped" or self.state == "died" then return end
+  if not alive(self) then return end
   cause.console = cause.console or self.console:lines()
-  if self.state == "booting" then cause.kind = "creation_failed" end
-  self.cause = self.cause or cause
-  self.state = "died"
+  if self.state == "created" then cause.kind = "creation_failed" end
+  self.cause = cause
+  self.state = "stopped"
   if self.child and not self.ended then self.child:signal(SIGKILL) end
   self.changed:wake()
 end
@@ -134,7 +141,7 @@ end
 
 local function new(options)
   local self = setmetatable({
-    state = "booting",
+    state = "created",
     started = core.now(),
     console = console.new(CONSOLE_LINES),
     errors = console.new(20),
@@ -149,8 +156,8 @@ local function new(options)
     heartbeat_ms = options.heartbeat_ms,
     on_ready = function()
       if self.timer then self.timer:close() end
-      if self.state ~= "booting" then return end
-      self.state, self.ready_at = "ready", core.now()
+      if self.state ~= "created" then return end
+      self.state, self.ready_at = "running", core.now()
       self.boot_ms = self.ready_at - self.started
       self.on_step "the guest's agent answers"
       self.changed:wake()
@@ -203,29 +210,32 @@ end
 ---@return boolean? true
 ---@return kavach.Error?
 function vm:wait_ready()
-  self.changed:until_true(function() return self.state ~= "booting" and not self:dying() end)
-  if self.state == "ready" then return true end
-  return nil, self.cause or err.new("io", "the sandbox is stopped")
+  self.changed:until_true(function() return self.state ~= "created" and not self:dying() end)
+  if alive(self) then return true end
+  return nil, self.cause or life.unusable(self.state)
 end
 
 ---Condemned or dead, but not all that it had to say is read yet.
 ---@return boolean
 function vm:dying()
-  return self.state == "died" and not self.buried
+  return self.state == "stopped" and self.cause ~= nil and not self.buried
 end
 
 ---The connection to QEMU's control port, made when it is first asked for.
 ---@return kavach.qmp? qmp
 ---@return kavach.Error?
 function vm:qmp()
+  self.changed:until_true(function() return not self.accepting end)
   if self.control then return self.control end
-  if self.state == "stopped" or self.state == "died" then
-    return err.fail("io", "the VM does not run any more")
-  end
-  local stream, why = task.wait(function(done)
+  if not alive(self) then return err.fail("io", "the VM does not run any more") end
+  self.accepting = true
+  local finished, stream, why = pcall(task.wait, function(done)
     pipe.accept(self.qmp_listener, done)
     return function() self.qmp_listener:cancel_read() end
   end)
+  self.accepting = false
+  self.changed:wake()
+  if not finished then error(stream, 0) end
   if not stream then return err.fail("io", "QEMU's control port: " .. tostring(why)) end
   self.control = require("kavach.sandbox.qmp").new(stream)
   return self.control
@@ -238,61 +248,67 @@ function vm:wait_ended(ms)
   return self.changed:until_true(function() return self.ended ~= nil end, core.now() + ms) or false
 end
 
----Asks the guest to power off, and takes what time it needs from grace_ms; then it is killed.
----@param grace_ms integer
----@return boolean? true
----@return kavach.Error?
-function vm:stop(grace_ms)
-  if self.state == "ready" then
-    self.state = "stopped"
-    self.agent:poweroff()
-    self:wait_ended(grace_ms)
-  end
-  return self:destroy()
-end
-
 ---Kills QEMU and does not wait for its end; destroy() is still to be called.
 function vm:kill()
-  if self.state == "died" or self.destroyed then return end
+  if not alive(self) then return end
   self.state = "stopped"
   if self.child and not self.ended then self.child:signal(SIGKILL) end
 end
 
 ---Ends it without waiting: for finalizers, and for what never quite began.
 function vm:abandon()
-  if self.state ~= "died" then self.state = "stopped" end
+  self.state = "destroyed"
   self.agent:lose(self.cause or err.new("io", "the sandbox was closed"))
   if self.child and not self.ended then self.child:forget() end
   self.ended = self.ended or { code = 0, signal = SIGKILL }
-  self.buried = true
-  if self.drain then self.drain:close() end
-  cleanup.close_streams(self)
-  cleanup.clear_directories(self)
-  self.changed:wake()
+  cleanup.all(self)
 end
 
----Ends it: kills QEMU, waits until it is gone, removes the directory. Can be called twice.
+-- Even a task that is called off goes on to the end of this. Returns what it was told meanwhile, if
+-- it was, and whether QEMU is gone.
+local function kill_and_wait(self)
+  if self.child and not self.ended then self.child:signal(SIGKILL) end
+  local finished, gone = pcall(task.shield, self.wait_ended, self, KILL_MS)
+  if not finished then return gone, false end
+  return nil, gone
+end
+
+local function immortal()
+  return err.fail("io", ("QEMU does not end, not even by SIGKILL, within %d ms"):format(KILL_MS))
+end
+
+---Kills QEMU if it has not ended, and waits until it is gone. What it leaves behind stays.
+---@return boolean? true
+---@return kavach.Error?
+function vm:end_now()
+  local told, gone = kill_and_wait(self)
+  if told then error(told, 0) end
+  if not gone then return immortal() end
+  return true
+end
+
+local function free(self)
+  self.agent:lose(self.cause or err.new("io", "the sandbox was closed"))
+  local told, gone = kill_and_wait(self)
+  local ok, why = cleanup.all(self)
+  if told then error(told, 0) end
+  if not gone then return immortal() end
+  if not ok then return err.fail("io", tostring(why)) end
+  return true
+end
+
+---Ends it: kills QEMU, waits until it is gone, removes the directory. Can be called twice; then it
+---waits for the first to be through.
 ---@return boolean? true
 ---@return kavach.Error?
 function vm:destroy()
-  if self.destroyed then return true end
-  self.destroyed = true
-  if self.state ~= "died" then self.state = "stopped" end
-  self.agent:lose(self.cause or err.new("io", "the sandbox was closed"))
-  if self.child and not self.ended then self.child:signal(SIGKILL) end
-  -- Even a task that is called off goes on to the end of this; what it was told comes after.
-  local finished, gone = pcall(task.shield, self.wait_ended, self, KILL_MS)
-  self.buried = true
-  if self.drain then self.drain:close() end
-  cleanup.close_streams(self)
-  local ok, why = cleanup.clear_directories(self)
-  self.changed:wake()
-  if not finished then error(gone, 0) end
-  if not gone then
-    return err.fail("io", ("QEMU does not end, not even by SIGKILL, within %d ms"):format(KILL_MS))
+  if self.state == "destroyed" then
+    self.changed:until_true(function() return self.freed end)
+    return true
   end
-  if not ok then return err.fail("io", tostring(why)) end
-  return true
+  self.state = "destroyed"
+  self.changed:wake()
+  return free(self)
 end
 
 return vm
