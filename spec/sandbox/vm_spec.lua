@@ -112,14 +112,25 @@ describe("A virtual machine #vm", function()
     assert.is_true(box:health_check())
   end)
 
-  it("runs many commands at once", function()
-    local out = {}
-    task.scope(function()
-      for i = 1, 10 do
-        task.spawn(function() out[i] = assert(box:exec("echo " .. i)).stdout end)
-      end
-    end)
-    for i = 1, 10 do assert.equal(i .. "\n", out[i]) end
+  it("runs many commands at once, each with its own streams and its own end", function()
+    local all = {}
+    for i = 1, 20 do
+      all[i] = assert(box:start("read line; echo out $line; echo err $line >&2; exec sleep 1000"))
+    end
+    for i = 20, 1, -1 do
+      assert(all[i]:write(i .. "\n"))
+      all[i]:close_stdin()
+    end
+    for i, running in ipairs(all) do
+      assert.equal(("out %d\n"):format(i), running:read())
+      assert.equal(("err %d\n"):format(i), running:read_stderr())
+      assert.is_nil(running.exit)
+    end
+    for i, running in ipairs(all) do running:signal(i % 2 == 0 and "TERM" or "USR1") end
+    for i, running in ipairs(all) do
+      assert.equal(i % 2 == 0 and 15 or 10, assert(running:wait(20000)).signal)
+      running:close()
+    end
   end)
 
   it("answers QMP when asked to", function()

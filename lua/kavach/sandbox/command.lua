@@ -4,10 +4,9 @@ local core = require "kavach.core"
 local err = require "kavach.err"
 local explain = require "kavach.sandbox.errno"
 local flow = require "kavach.sandbox.flow"
+local signals = require "kavach.sandbox.signals"
 local waiters = require "kavach.sandbox.waiters"
 local wire = require "kavach.sandbox.wire"
-
-local SIGKILL <const> = 9
 
 ---@class kavach.command
 ---@field stdout kavach.inflow
@@ -183,15 +182,17 @@ function command:wait_started()
 end
 
 ---Sends a signal to the command's process group.
----@param number? integer SIGTERM by default
-function command:signal(number)
-  self:send(wire.SIGNAL, string.pack("<I4", number or 15))
+---@param signal? integer|string 15, "TERM" or "SIGTERM"; that one by default
+function command:signal(signal)
+  local number = signals.number(signal or signals.TERM, "signal", 2)
+  self:send(wire.SIGNAL, string.pack("<I4", number))
 end
 
 ---Ends all that the command started, with SIGKILL, or sends it another signal.
----@param number? integer
-function command:kill(number)
-  if number and number ~= SIGKILL then return self:signal(number) end
+---@param signal? integer|string
+function command:kill(signal)
+  local number = signals.number(signal or signals.KILL, "kill", 2)
+  if number ~= signals.KILL then return self:signal(number) end
   self:send(wire.KILL)
 end
 
