@@ -324,6 +324,7 @@ static int listen_to(struct kv_agent *agent, int fd) {
   agent->signals = signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
   agent->epoll = epoll_create1(EPOLL_CLOEXEC);
   agent->null = openat(AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC);
+  agent->tool = kv_tool_open();
   int failed = agent->signals < 0 || agent->epoll < 0 || agent->null < 0
                    ? -errno
                    : kv_port_open(&agent->port, fd);

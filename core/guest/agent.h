@@ -8,6 +8,7 @@
  * root.c     the root that commands see
  * limits.c   what bounds them
  * network.c  the network interface
+ * tool.c     the agent's own programs
  */
 #ifndef KV_GUEST_AGENT_H
 #define KV_GUEST_AGENT_H
@@ -60,6 +61,7 @@ struct kv_agent {
   struct kv_port port;
   int epoll, signals;
   int null;       /* /dev/null */
+  int tool;       /* busybox, or -1: there is none */
   bool is_init;   /* PID 1 of a guest, not a test on a socket */
   bool greeted;   /* HELLO has come */
   bool finished;  /* leave the loop: POWEROFF, a broken wire, or a closed port */
@@ -117,6 +119,10 @@ void kv_command_watch(struct kv_agent *agent, struct kv_channel *channel);
 void kv_command_settle(struct kv_agent *agent, struct kv_channel *channel);
 /* Sends what credit is due for standard input. */
 void kv_channel_credit(struct kv_agent *agent, struct kv_channel *channel);
+
+/* tool.c: what KV_WIRE_TOOL runs, opened before anything can have replaced it. -1 if the guest has
+ * none. */
+int kv_tool_open(void);
 
 /* files.c */
 struct kv_put_request;

@@ -120,6 +120,7 @@ static pid_t start(struct kv_agent *agent, uint32_t id, const struct kv_exec_req
                            .envp = (char *const *)(uintptr_t)words.envp,
                            .program = words.program,
                            .search = words.search,
+                           .tool = (request->flags & KV_WIRE_TOOL) != 0 ? agent->tool : -1,
                            .directory = request->directory[0] == '\0' ? "/" : request->directory,
                            .user = user,
                            .fds = {ends->child[0], ends->child[1], ends->child[2]},
@@ -138,6 +139,10 @@ void kv_command_start(struct kv_agent *agent, uint32_t id, const struct kv_exec_
   int failed = kv_user_find(request->user, &user, why, sizeof why);
   if (failed != 0) {
     kv_send_failed(agent, id, failed, why);
+    return;
+  }
+  if ((request->flags & KV_WIRE_TOOL) != 0 && agent->tool < 0) {
+    kv_send_failed(agent, id, ENOENT, "the guest image's /bin/busybox");
     return;
   }
   struct kv_channel *channel = kv_channel_take(agent, id, KV_CHANNEL_COMMAND);

@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-#define EXEC_FLAGS ((uint32_t)(KV_WIRE_SHELL | KV_WIRE_WANT_STDIN | KV_WIRE_PTY))
+#define EXEC_FLAGS ((uint32_t)(KV_WIRE_SHELL | KV_WIRE_WANT_STDIN | KV_WIRE_PTY | KV_WIRE_TOOL))
+#define PROGRAMS ((uint32_t)(KV_WIRE_SHELL | KV_WIRE_TOOL))
 
 /* Checks `count` strings; each takes at least its NUL, so a huge count ends early. */
 static bool skip_strings(struct kv_fields *fields, uint32_t count, bool assignments) {
@@ -27,6 +28,7 @@ bool kv_exec_parse(const struct kv_frame *frame, struct kv_exec_request *request
   request->strings = (const char *)fields.at;
   if (fields.bad || (request->flags & ~EXEC_FLAGS) != 0 || request->argc == 0) return false;
   if ((request->flags & KV_WIRE_SHELL) != 0 && request->argc != 1) return false;
+  if ((request->flags & PROGRAMS) == PROGRAMS) return false;
   return skip_strings(&fields, request->argc, false) &&
          skip_strings(&fields, request->envc, true) && kv_fields_end(&fields);
 }

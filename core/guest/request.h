@@ -19,8 +19,8 @@ struct kv_exec_request {
   const char *strings;   /* argc + envc strings, each with its NUL, one behind the other */
 };
 
-/* Refuses: an unknown flag, SHELL with argc other than 1, no argument, an environment string
- * without "=" or that starts with it. */
+/* Refuses: an unknown flag, SHELL with argc other than 1, SHELL with TOOL, no argument, an
+ * environment string without "=" or that starts with it. */
 bool kv_exec_parse(const struct kv_frame *frame, struct kv_exec_request *request);
 
 /* Writes pointers to `count` strings from `strings` on to out[0..count] (NULL last), and gives

@@ -85,7 +85,9 @@ BORROWED static int child(void *argument) {
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
-  if (strchr(spawn->program, '/') != NULL)
+  if (spawn->tool >= 0)
+    syscall(SYS_execveat, spawn->tool, "", spawn->argv, spawn->envp, AT_EMPTY_PATH);
+  else if (strchr(spawn->program, '/') != NULL)
     execve(spawn->program, spawn->argv, spawn->envp);
   else
     run_searched(spawn);

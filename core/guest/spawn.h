@@ -16,6 +16,7 @@ struct kv_spawn {
   char *const *envp;
   const char *program; /* a path, or a name without "/" that is looked for in search */
   const char *search;  /* folders with ":" between them */
+  int tool;            /* descriptor of what runs instead of `program`, or -1 */
   const char *directory;
   const struct kv_user *user;
   int fds[3];    /* all above 2; what becomes 0, 1 and 2 */

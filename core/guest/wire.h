@@ -95,13 +95,20 @@ enum kv_wire_type {
  * With KV_WIRE_SHELL argc is 1 and the command runs as /bin/sh -c ARG. With KV_WIRE_PTY standard
  * input, output and error are one terminal of that size, and all output comes as STDOUT.
  * Without KV_WIRE_WANT_STDIN standard input is /dev/null.
+ * With KV_WIRE_TOOL, which excludes KV_WIRE_SHELL, argv[0] names an applet of the agent's own
+ * busybox, which runs whatever is or is not in the root of the commands ("tar", "mkdir").
  * PATH and HOME are supplied if absent, and with a pty TERM=linux; nothing else is.
  * FAILED's errno is execve's for a program that cannot be run (ENOENT, EACCES, ENOEXEC, E2BIG), and
  * then what is the program's name (argv[0] or /bin/sh) and nothing else. Otherwise what is a text:
  * "working directory DIR", "user NAME: ...", "group NAME: ..." (EINVAL), "too many commands at
  * once" (EAGAIN: more than 256 channels).
  */
-enum kv_wire_exec_flag { KV_WIRE_SHELL = 1, KV_WIRE_WANT_STDIN = 2, KV_WIRE_PTY = 4 };
+enum kv_wire_exec_flag {
+  KV_WIRE_SHELL = 1,
+  KV_WIRE_WANT_STDIN = 2,
+  KV_WIRE_PTY = 4,
+  KV_WIRE_TOOL = 8
+};
 
 /* EXIT's payload, 32 bytes: u32 code (of a normal exit), u32 signal (0: none), u32 flags,
  * u32 zero, u64 cpu microseconds of all it started, u64 peak resident KiB of its largest process */

@@ -60,8 +60,9 @@ describe("The agent, with a host that makes things up,", function()
       { "echo out; echo err >&2; kill $$" },
     }
     local flags = noise.pick { 0, wire.WANT_STDIN, wire.PTY, wire.WANT_STDIN | wire.PTY }
+    flags = flags | (#argv[1] > 20 and wire.SHELL or noise.chance(4) and wire.TOOL or 0)
     return wire.frame(wire.EXEC, channel, assert(wire.exec {
-      flags = #argv[1] > 20 and flags | wire.SHELL or flags, argv = argv,
+      flags = flags, argv = argv,
       stdout_credit = noise.pick { 0, 1, 65536, 0xffffffff },
       stderr_credit = noise.pick { 0, 1, 65536, 0xffffffff },
       rows = math.random(0, 65535), columns = math.random(0, 65535),
@@ -101,6 +102,9 @@ describe("The agent, with a host that makes things up,", function()
     wire.frame(wire.PING, 0, ("x"):rep(65)),
     wire.frame(wire.EXEC, 9, ("x"):rep(26)),
     wire.frame(wire.EXEC, 9, u32(0):rep(9)),
+    wire.frame(wire.EXEC, 9, assert(wire.exec {
+      flags = wire.SHELL | wire.TOOL, stdout_credit = 0, stderr_credit = 0, argv = { "true" },
+    })),
     wire.frame(wire.PUT, 9, u32(0) .. "no NUL"),
     wire.frame(wire.LIMITS, 9, u32(0):rep(3)),
     wire.frame(wire.LIMITS, 9, u32(8) .. u32(0):rep(2)),

@@ -85,6 +85,16 @@ describe("The agent's client, with the real agent,", function()
     assert.same({ "exec_failed", 7 }, { too_long.kind, too_long.errno })
   end)
 
+  it("has tools of its own, which need nothing of what commands see", function()
+    local exit, out = guest.run({ "busybox", "echo", "a b", "$HOME" },
+      { tool = true, env = { "PATH=/no/such" } })
+    assert.same({ 0, "a b $HOME\n" }, { exit.exit_code, out })
+    exit = guest.run({ "tar", "--no-such-option" }, { tool = true })
+    assert.equal(1, exit.exit_code)
+    exit = guest.run({ "no-such-applet" }, { tool = true })
+    assert.equal(127, exit.exit_code)
+  end)
+
   it("stops only that command whose output nobody takes", function()
     local stuck <close> = guest.start "while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done"
     stuck.stderr:discard()

@@ -18,6 +18,7 @@ command.__index = command
 ---@class kavach.command.spec
 ---@field argv string[]
 ---@field shell? boolean argv[1] is a line for /bin/sh
+---@field tool? boolean argv[1] is an applet of the agent's own busybox
 ---@field env? string[]
 ---@field cwd? string
 ---@field user? string
@@ -31,7 +32,7 @@ command.__index = command
 ---@return kavach.Error? err
 function command.start(agent, spec)
   local flags = (spec.shell and wire.SHELL or 0) | (spec.stdin and wire.WANT_STDIN or 0)
-    | (spec.pty and wire.PTY or 0)
+    | (spec.pty and wire.PTY or 0) | (spec.tool and wire.TOOL or 0)
   local payload, why = wire.exec {
     flags = flags,
     stdout_credit = flow.WINDOW, stderr_credit = flow.WINDOW,

@@ -41,6 +41,7 @@ local wire = {
   SHELL = 1,
   WANT_STDIN = 2,
   PTY = 4,
+  TOOL = 8,
   OOM_KILLED = 1,
   READ_ONLY = 1,
 
