@@ -13,6 +13,8 @@ local wire = require "kavach.sandbox.wire"
 
 local function u32(n) return string.pack("<I4", n) end
 
+local WELCOME <const> = wire.frame(wire.WELCOME, 0, u32(wire.VERSION) .. u32(0) .. "k\0a\0")
+
 describe("The agent's client, with the real agent,", function()
   local guest
   setup(function() guest = native.open() end)
@@ -237,8 +239,7 @@ describe("The agent's client, with a guest that lies,", function()
     local client = agent.new { on_lost = function(cause) lost = cause end }
     local running = assert(command.start(client, { argv = { "true" } }))
     client:attach(near)
-    far:write((welcome
-      or wire.frame(wire.WELCOME, 0, u32(wire.VERSION) .. u32(0) .. "k\0a\0")) .. bytes)
+    far:write((welcome or WELCOME) .. bytes)
     far:shutdown()
     local exit, why = running:wait(5000)
     far:close()
@@ -251,7 +252,7 @@ describe("The agent's client, with a guest that lies,", function()
     local client = agent.new()
     client:attach(near)
     local before = core.wall_clock()
-    far:write(wire.frame(wire.WELCOME, 0, u32(wire.VERSION) .. u32(0) .. "k\0a\0"))
+    far:write(WELCOME)
     local decoder, sent = wire.decoder(wire.FROM_HOST), {}
     local function await(count)
       while #sent < count do
@@ -282,7 +283,7 @@ describe("The agent's client, with a guest that lies,", function()
       ["with 1048577 bytes"] = u32(1048577) .. u32(1) .. u32(69),
       ["more standard output"] = wire.frame(wire.STDOUT, 1, ("x"):rep(65536)):rep(over),
       ["more standard error"] = wire.frame(wire.STDERR, 1, ("x"):rep(65536)):rep(over),
-      ["WELCOME twice"] = wire.frame(wire.WELCOME, 0, u32(wire.VERSION) .. u32(0) .. "k\0a\0"),
+      ["WELCOME twice"] = WELCOME,
       ["cut short"] = wire.frame(wire.FAILED, 1, u32(2) .. "no NUL"),
       ["values that do not exist"] = wire.frame(wire.EXIT, 1, ("\255"):rep(32)),
       ["for a command"] = wire.frame(wire.DONE, 1, ("\0"):rep(12)),
@@ -325,7 +326,7 @@ describe("The agent's client, with a guest that lies,", function()
     local client = agent.new { heartbeat_ms = 40 }
     local running = assert(command.start(client, { argv = { "true" } }))
     client:attach(near)
-    far:write(wire.frame(wire.WELCOME, 0, u32(wire.VERSION) .. u32(0) .. "k\0a\0"))
+    far:write(WELCOME)
     local exit, why = running:wait(10000)
     assert.is_nil(exit)
     assert.equal("timeout", why.kind)
@@ -337,7 +338,7 @@ describe("The agent's client, with a guest that lies,", function()
     local near, far = pair.connect()
     local client = agent.new { heartbeat_ms = 40 }
     client:attach(near)
-    far:write(wire.frame(wire.WELCOME, 0, u32(wire.VERSION) .. u32(0) .. "k\0a\0"))
+    far:write(WELCOME)
     local decoder, pings = wire.decoder(wire.FROM_HOST), 0
     while pings < 12 do -- three times what silence is given
       decoder:feed(assert(far:read()))
