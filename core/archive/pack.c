@@ -92,7 +92,7 @@ static int write_entry(packing *self, const FTSENT *found, struct archive_entry 
   archive_entry_unset_atime(entry);
   archive_entry_unset_ctime(entry);
   switch (found->fts_info) {
-  case FTS_D:
+  case FTS_DP:
     return write_header(self, entry, found->fts_path);
   case FTS_F:
     return write_file(self, entry, found->fts_path);
@@ -103,12 +103,12 @@ static int write_entry(packing *self, const FTSENT *found, struct archive_entry 
 
 static int pack_one(packing *self, const FTSENT *found) {
   switch (found->fts_info) {
-  case FTS_D:
+  case FTS_DP:
   case FTS_F:
   case FTS_SL:
   case FTS_SLNONE:
     break;
-  case FTS_DP:
+  case FTS_D:
     return 0;
   case FTS_DNR:
   case FTS_ERR:

@@ -3,7 +3,9 @@
  * can read (it passes over those of POSIX's pax).
  *
  * Modes, times to the second, symbolic and hard links are kept; everything belongs to root. The
- * folder itself is not in it. Names are sorted, so that the same folder gives the same bytes.
+ * folder itself is not in it. Names are sorted, so that the same folder gives the same bytes, and a
+ * folder stands behind what is in it, since busybox sets times as it goes. (It makes links last of
+ * all, so a folder with links in it gets the time of that.)
  */
 #ifndef KV_ARCHIVE_PACK_H
 #define KV_ARCHIVE_PACK_H

@@ -67,7 +67,7 @@ describe("Unpacking an archive of a guest's", function()
     assert.equal(2, lfs.attributes(target .. "/d/f", "nlink"))
   end)
 
-  it("gives no set-user-ID, set-group-ID or sticky bit, and no folder that nobody can open", function()
+  it("gives no set-user-ID, set-group-ID or sticky bit, and no closed folder", function()
     unpacked {
       { name = "suid", mode = 2559 }, -- 04777
       { name = "sgid", mode = 1527 }, -- 02767
@@ -215,7 +215,8 @@ describe("Unpacking an archive of a guest's", function()
     noise.begin()
     local whole = tar.archive {
       { name = "d/", type = "folder" }, { name = "d/f", bytes = ("x"):rep(700) },
-      { name = "l", type = "symlink", target = "d/f" }, { name = "h", type = "hard", target = "d/f" },
+      { name = "l", type = "symlink", target = "d/f" },
+      { name = "h", type = "hard", target = "d/f" },
     }
     for _ = 1, 100 do
       local at = math.random(#whole)

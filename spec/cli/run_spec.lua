@@ -86,6 +86,19 @@ describe("kavach run", function()
       assert.is_true(os.execute("cmp -s /etc/passwd " .. back))
     end)
 
+    it("folders in before and out afterwards", function()
+      local T = standin.folder
+      assert(os.execute(("mkdir '%s/in' && echo hi >'%s/in/file'"):format(T, T)))
+      local code, _, errors = guest.run { "--put", T .. "/in:" .. T .. "/in-guest",
+        "--get", T .. "/in-guest:" .. T .. "/out", "echo more >" .. T .. "/in-guest/more" }
+      assert.same({ 0, "" }, { code, errors })
+      assert.is_true(os.execute(("cd '%s' && cmp -s in/file out/file && test -s out/more")
+        :format(T)))
+      code, _, errors = guest.run { "--max-copy", "2", "--put", T .. "/in:" .. T .. "/2", "true" }
+      assert.equal(125, code)
+      assert.matches("more than 2 bytes: --max-copy allows more", errors, 1, true)
+    end)
+
     it("what is printed as soon as it is", function()
       local p <close> = guest.start { "echo first; read line; echo got $line" }
       assert.equal("first\n", p:read())

@@ -1,5 +1,6 @@
 local agent = require "kavach.sandbox.agent"
 local command = require "kavach.sandbox.command"
+local copy = require "kavach.sandbox.copy"
 local core = require "kavach.core"
 local err = require "kavach.err"
 local flow = require "kavach.sandbox.flow"
@@ -8,7 +9,6 @@ local noise = require "support.noise"
 local pair = require "support.pair"
 local standin = require "support.standin"
 local task = require "kavach.task"
-local transfer = require "kavach.sandbox.transfer"
 local wire = require "kavach.sandbox.wire"
 
 local function u32(n) return string.pack("<I4", n) end
@@ -149,8 +149,8 @@ describe("The agent's client, with the real agent,", function()
     local file = assert(io.open(source, "wb"))
     for i = 1, 3000 do file:write(string.char(i % 256):rep(333)) end
     file:close()
-    assert(transfer.put(guest.agent, source, there))
-    assert(transfer.get(guest.agent, there, back))
+    assert(copy.put(guest.agent, source, there, nil, 1))
+    assert(copy.get(guest.agent, there, back, nil, 1))
     local same = os.execute(("cmp -s %s %s"):format(source, back))
     for _, path in ipairs { source, there, back } do os.remove(path) end
     assert.is_true(same)
@@ -159,30 +159,30 @@ describe("The agent's client, with the real agent,", function()
   it("names the file that cannot be put or got, and leaves nothing of it", function()
     local target = os.tmpname()
     os.remove(target)
-    local ok, why = transfer.get(guest.agent, "/no/such/file", target)
+    local ok, why = copy.get(guest.agent, "/no/such/file", target, nil, 1)
     assert.is_nil(ok)
     assert.matches("/no/such/file", why.message, 1, true)
     assert.is_nil(io.open(target))
     assert.is_nil(io.open(target .. ".partial"))
-    ok, why = transfer.put(guest.agent, "/no/such/source", "/tmp/x")
+    ok, why = copy.put(guest.agent, "/no/such/source", "/tmp/x", nil, 1)
     assert.is_nil(ok)
     assert.matches("/no/such/source", why.message, 1, true)
-    ok, why = transfer.put(guest.agent, native.program, "/no/such/folder/x")
+    ok, why = copy.put(guest.agent, native.program, "/no/such/folder/x", nil, 1)
     assert.is_nil(ok)
     assert.matches("/no/such/folder/x", why.message, 1, true)
   end)
 
   it("refuses a path that the wire could not carry, and goes on", function()
     for _, path in ipairs { "/" .. ("x"):rep(9000), "/a\0b" } do
-      local ok, why = transfer.put(guest.agent, native.program, path)
+      local ok, why = copy.put(guest.agent, native.program, path, nil, 1)
       assert.is_nil(ok)
       assert.equal("invalid_argument", why.kind)
-      ok, why = transfer.get(guest.agent, path, "/tmp/x")
+      ok, why = copy.get(guest.agent, path, "/tmp/x", nil, 1)
       assert.is_nil(ok)
       assert.equal("invalid_argument", why.kind)
     end
     local target = os.tmpname()
-    local ok, why = transfer.get(guest.agent, "/" .. ("x"):rep(4000), target)
+    local ok, why = copy.get(guest.agent, "/" .. ("x"):rep(4000), target, nil, 1)
     os.remove(target)
     assert.is_nil(ok)
     assert.matches("the name is too long", why.message, 1, true)

@@ -77,6 +77,35 @@ describe("A virtual machine #vm", function()
     assert.is_true(os.execute(("cmp -s /etc/passwd '%s/back'"):format(folder)))
   end)
 
+  it("takes folders and gives them back", function()
+    assert(os.execute(("mkdir -p '%s/tree/a/b' && cd '%s/tree' && cp /etc/passwd a/b && "
+      .. "ln -s ../passwd a/b/link && ln a/b/passwd a/hard && mkdir empty && chmod 711 empty")
+      :format(folder, folder)))
+    assert(box:put(folder .. "/tree", "/tmp/tree"))
+    assert.equal("711 0:0\n", assert(box:exec "stat -c '%a %u:%g' /tmp/tree/empty").stdout)
+    assert(box:get("/tmp/tree", folder .. "/tree-back"))
+    assert.is_true(os.execute(("diff -r --no-dereference '%s/tree' '%s/tree-back'")
+      :format(folder, folder)))
+  end)
+
+  it("gives no folder that could do harm, and takes none where it cannot be written", function()
+    for line, said in pairs {
+      ["ln -s /etc /tmp/bad/etc"] = "./etc: a symbolic link to '/etc', which is absolute",
+      ["mkfifo /tmp/bad/fifo"] = "./fifo: a FIFO",
+      ["mknod /tmp/bad/null c 1 3"] = "./null: a device",
+    } do
+      assert.equal(0, assert(box:exec("rm -rf /tmp/bad; mkdir /tmp/bad; " .. line)).exit_code)
+      local ok, why = box:get("/tmp/bad", folder .. "/bad")
+      assert.is_nil(ok)
+      assert.equal("get: /tmp/bad in the guest: " .. said, why.message)
+      assert.is_false(standin.exists(folder .. "/bad"))
+    end
+    local ok, why = box:put(folder .. "/tree", "/ro/tree")
+    assert.is_nil(ok)
+    assert.equal("io", why.kind)
+    assert.matches("put: /ro/tree in the guest: mkdir: .*Read%-only file system", why.message)
+  end)
+
   it("says that a command filled its memory, and lives on", function()
     -- tail keeps the last line, and this one has no end.
     local r = assert(box:exec({ "tail", "/dev/zero" }, { timeout_ms = 120000 }))

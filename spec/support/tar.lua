@@ -8,13 +8,14 @@ local TYPES <const> = {
 
 local function field(bytes, size) return bytes .. ("\0"):rep(size - #bytes) end
 
---- A record of 512 bytes, as GNU tar's manual has it under "Basic Tar Format", and the bytes of the
---- entry, padded. `type` is a name from above or a type flag; `bytes` are those of a file; `size` is
---- what the header says of them, if not the truth.
+--- A record of 512 bytes, as GNU tar's manual has it under "Basic Tar Format", and the bytes of
+--- the entry, padded. `type` is a name from above or a type flag; `bytes` are those of a file;
+--- `size` is what the header says of them, if not the truth.
 function M.entry(e)
   local bytes = e.bytes or ""
   local size = e.size or #bytes
-  local octal = size < 1 << 33 and ("%011o\0"):format(size) or string.pack(">I4I8", 0x80000000, size)
+  local octal = size >= 0 and size < 1 << 33 and ("%011o\0"):format(size)
+    or string.pack(">I4i8", size < 0 and 0xffffffff or 0x80000000, size)
   local head = field(e.name, 100) .. ("%07o\0%07o\0%07o\0"):format(e.mode or 420, e.uid or 0, 0)
     .. octal .. ("%011o\0"):format(e.mtime or 0)
   local tail = (TYPES[e.type or "file"] or e.type) .. field(e.target or "", 100) .. "ustar  \0"

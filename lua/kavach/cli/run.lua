@@ -3,6 +3,7 @@
 local options = require "kavach.cli.options"
 
 local MAX_OUTPUT <const> = 1024 * 1024 * 1024
+local MAX_COPY <const> = 1 << 53
 
 local function configure(parser)
   parser:description "Run one command in a fresh virtual machine."
@@ -13,8 +14,12 @@ local function configure(parser)
     :convert(options.duration)
   parser:option("--workdir", "The folder that the command starts in."):argname "DIR"
   parser:option("--user", "Whom it runs as: a name or number, also with :GROUP."):argname "USER"
-  parser:option("--put", "Copy a file into the guest before."):argname "SRC:DST":count "*"
-  parser:option("--get", "Copy a file out of the guest afterwards."):argname "SRC:DST":count "*"
+  parser:option("--put", "Copy a file or folder into the guest before."):argname "SRC:DST"
+    :count "*"
+  parser:option("--get", "Copy a file or folder out of the guest afterwards."):argname "SRC:DST"
+    :count "*"
+  parser:option("--max-copy", "Bytes that each --put and --get may copy (default: 1 GiB).")
+    :argname("BYTES"):convert(options.integer(0, MAX_COPY))
   parser:flag("-t --tty", "Give the command a terminal.")
   parser:option("--max-output", "Bytes to keep of each stream."):argname "BYTES"
     :convert(options.integer(0, MAX_OUTPUT))

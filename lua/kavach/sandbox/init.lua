@@ -199,26 +199,37 @@ end
 
 -- ---- files, and its life -----------------------------------------------------------------------
 
----Copies a file of the host into the guest.
+---Copies a file of the host into the guest, or what is in a folder into a folder there, which is
+---made if it is not there. In the guest all of it is root's.
+---
+---Options: `max_bytes` (1 GiB) and, of a folder, `max_entries` (100 000): more is an error.
 ---@param source string
 ---@param target string absolute path in the guest
+---@param options table?
 ---@return boolean? true
 ---@return kavach.Error?
-function Sandbox:put(source, target)
-  local why = exec.unusable(self)
-  if why then return nil, why end
-  return require("kavach.sandbox.transfer").put(self.vm.agent, source, target)
+function Sandbox:put(source, target, options)
+  local ok, why = nil, exec.unusable(self)
+  if not why then
+    ok, why = require("kavach.sandbox.copy").put(self.vm.agent, source, target, options, 2)
+  end
+  return ok, why -- no tail call: who waits for it holds the sandbox
 end
 
----Copies a file of the guest to the host.
+---Copies a file or folder of the guest to the host. The target appears when it is whole; that of a
+---folder must not exist. A folder is refused that has what could lead out of it, or do harm here:
+---links out of it, devices, FIFOs (core/archive/unpack.h has the list).
 ---@param source string absolute path in the guest
 ---@param target string
+---@param options table? as for put
 ---@return boolean? true
 ---@return kavach.Error?
-function Sandbox:get(source, target)
-  local why = exec.unusable(self)
-  if why then return nil, why end
-  return require("kavach.sandbox.transfer").get(self.vm.agent, source, target)
+function Sandbox:get(source, target, options)
+  local ok, why = nil, exec.unusable(self)
+  if not why then
+    ok, why = require("kavach.sandbox.copy").get(self.vm.agent, source, target, options, 2)
+  end
+  return ok, why
 end
 
 ---QEMU's command line. What runs in the guest is not on it.

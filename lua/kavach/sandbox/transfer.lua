@@ -1,5 +1,6 @@
--- What else the agent does on a channel: the set-up, and files in and out of the guest.
+-- What else the agent does on a channel: the set-up, and single files in and out of the guest.
 
+local core = require "kavach.core"
 local err = require "kavach.err"
 local explain = require "kavach.sandbox.errno"
 local flow = require "kavach.sandbox.flow"
@@ -12,8 +13,13 @@ local transfer = {}
 -- be to break the wire's rules, which ends the guest.
 local PATH_MOST <const> = 4095
 
--- What is wrong with a path in the guest.
-local function unusable(op, path)
+local TOO_LARGE <const> = "more than %d bytes: max_bytes allows more"
+
+---What is wrong with a path in the guest, if anything is.
+---@param op string
+---@param path string
+---@return kavach.Error?
+function transfer.unusable(op, path)
   local why = path:find("\0", 1, true) and "has a NUL in it"
     or #path > PATH_MOST and ("is longer than %d bytes"):format(PATH_MOST)
   if not why then return nil end
@@ -65,6 +71,12 @@ function request:receive(kind, payload)
   end
 end
 
+-- Calls off what is not over.
+function request:__close()
+  self:send(wire.KILL)
+  if self.inflow then self.inflow:discard() end
+end
+
 -- Waits for the end: true, or nil and why.
 local function wait(self)
   self.changed:until_true(function() return self.over end)
@@ -82,8 +94,10 @@ function transfer.step(agent, step, on_over)
   self:send(step.kind, step.payload)
 end
 
--- The permission bits of a host's file, as far as they can be known.
-local function mode_of(path)
+---The permission bits of a host's file, as far as they can be known.
+---@param path string
+---@return integer
+function transfer.mode_of(path)
   local ok, lfs = pcall(require, "lfs")
   local text = ok and lfs.attributes(path, "permissions")
   if not text then return 420 end -- 0644
@@ -98,11 +112,10 @@ end
 ---@param agent kavach.agent
 ---@param source string
 ---@param target string absolute path in the guest
+---@param max_bytes integer
 ---@return boolean? true
 ---@return kavach.Error?
-function transfer.put(agent, source, target)
-  local wrong = unusable("put", target)
-  if wrong then return nil, wrong end
+function transfer.put(agent, source, target, max_bytes)
   local file <close>, why = io.open(source, "rb")
   if not file then return err.fail("io", "put: " .. why, { path = source }) end
   local function unreadable_because(reason)
@@ -111,62 +124,75 @@ function transfer.put(agent, source, target)
   local head, unreadable = file:read(0)
   if unreadable then return unreadable_because(unreadable) end
   if agent.lost then return nil, agent.lost end
-  local self = open(agent, ("put: %s in the guest"):format(target))
+  local self <close> = open(agent, ("put: %s in the guest"):format(target))
   self.outflow = flow.outflow(function(bytes) self:send(wire.STDIN, bytes) end)
-  self:send(wire.PUT, string.pack("<I4z", mode_of(source), target))
+  self:send(wire.PUT, string.pack("<I4z", transfer.mode_of(source), target))
+  local left = max_bytes
   while head do
     local bytes
     bytes, unreadable = file:read(wire.DATA_MAX)
     if not bytes then break end
+    left = left - #bytes
+    if left < 0 then
+      unreadable = TOO_LARGE:format(max_bytes)
+      break
+    end
     -- A target that cannot be written fails here, with the guest's reason.
     if not self.outflow:write(bytes) then break end
   end
-  if unreadable then
-    self:send(wire.KILL)
-    return unreadable_because(unreadable)
-  end
+  if unreadable then return unreadable_because(unreadable) end
   self.outflow:close()
   return wait(self)
 end
 
 -- Takes what comes into the file; false and why if the host cannot keep it.
-local function receive(self, file, path)
+local function receive(self, file, path, max_bytes)
+  local left = max_bytes
   while true do
     local bytes = self.inflow:read()
     if not bytes then return wait(self) end
+    left = left - #bytes
+    if left < 0 then return err.fail("io", self.what .. ": " .. TOO_LARGE:format(max_bytes)) end
     local ok, why = file:write(bytes)
-    if not ok then
-      self:send(wire.KILL)
-      self.inflow:discard()
-      return err.fail("io", ("get: %s: %s"):format(path, why), { path = path })
-    end
+    if not ok then return err.fail("io", ("get: %s: %s"):format(path, why), { path = path }) end
   end
+end
+
+---The name of what is not whole yet, beside what it will be. Nobody else has it.
+---@param path string
+---@return string
+function transfer.partial(path)
+  return ("%s.partial-%x"):format(path, core.hrtime())
 end
 
 ---Copies a file of the guest to the host. The target appears when it is whole.
 ---@param agent kavach.agent
 ---@param source string absolute path in the guest
 ---@param target string
+---@param max_bytes integer
 ---@return boolean? true
 ---@return kavach.Error?
-function transfer.get(agent, source, target)
-  local wrong = unusable("get", source)
-  if wrong then return nil, wrong end
+function transfer.get(agent, source, target, max_bytes)
   if agent.lost then return nil, agent.lost end
-  local partial = target .. ".partial"
-  local file, why = io.open(partial, "wb")
+  local partial = transfer.partial(target)
+  local file <close>, why = io.open(partial, "wb")
   if not file then return err.fail("io", "get: " .. why, { path = target }) end
-  local self = open(agent, ("get: %s in the guest"):format(source))
+  local whole = false
+  local _ <close> = setmetatable({}, { __close = function()
+    if not whole then os.remove(partial) end
+  end })
+  local self <close> = open(agent, ("get: %s in the guest"):format(source))
   self.inflow = flow.inflow(function(bytes)
     self:send(wire.CREDIT, string.pack("<I4I4", wire.STREAM_STDOUT, bytes))
   end)
   self:send(wire.GET, string.pack("<I4z", flow.WINDOW, source))
-  local ok, cause = receive(self, file, target)
-  local closed, unwritten = file:close()
-  if ok and closed then ok, unwritten = os.rename(partial, target) end
-  if ok and not unwritten then return true end
-  os.remove(partial)
-  return nil, cause or err.new("io", ("get: %s: %s"):format(target, unwritten), { path = target })
+  local ok, cause = receive(self, file, target, max_bytes)
+  if not ok then return nil, cause end
+  ok, why = file:close()
+  if ok then ok, why = os.rename(partial, target) end
+  if not ok then return err.fail("io", ("get: %s: %s"):format(target, why), { path = target }) end
+  whole = true
+  return true
 end
 
 return transfer

@@ -18,9 +18,17 @@ end
 
 -- ---- files in and out --------------------------------------------------------------------------
 
+-- One copy, by put or get; the error names our option for the cap.
+local function copy_one(session, way, copy)
+  local box = session.box
+  local ok, why = box[way](box, copy.source, copy.target, session.settings.copy)
+  if not ok then why.message = why.message:gsub(": max_bytes allows", ": --max-copy allows") end
+  return ok, why
+end
+
 local function put_all(session)
   for _, copy in ipairs(session.settings.put) do
-    local ok, why = session.box:put(copy.source, copy.target)
+    local ok, why = copy_one(session, "put", copy)
     if not ok then return nil, why end
   end
   return true
@@ -29,7 +37,7 @@ end
 local function get_all(session)
   local failure
   for _, copy in ipairs(session.settings.get) do
-    local ok, why = session.box:get(copy.source, copy.target)
+    local ok, why = copy_one(session, "get", copy)
     if not ok then failure = failure or why end
   end
   return failure

@@ -31,6 +31,7 @@ end
 ---@field exec table options of the command: cwd, user
 ---@field put table[]
 ---@field get table[]
+---@field copy table options of both
 ---@field timeout_ms integer 0: none
 ---@field grace_ms integer
 ---@field max_output integer? nil: no cap on what is streamed
@@ -58,7 +59,7 @@ function M.read(args)
     sandbox = box,
     command = (#words == 1 and not args.separated) and words[1] or words,
     exec = { cwd = args.workdir, user = args.user },
-    put = put, get = get,
+    put = put, get = get, copy = { max_bytes = args.max_copy },
     timeout_ms = args.timeout or 0, grace_ms = args.grace or 2000,
     max_output = args.max_output,
     json = args.json or false, log_json = args.log_format == "json",
