@@ -48,6 +48,8 @@ void kv_disk_add(kv_words *words, const kv_disk *disk, const char *bus) {
   kv_words_text(words, ",\"read-only\":");
   kv_words_text(words, readonly);
   if (qcow2) kv_words_text(words, ",\"backing\":null");
+  /* What a guest writes lives no longer than the guest: nobody needs it on the host's disk. */
+  if (!disk->readonly) kv_words_text(words, ",\"cache\":{\"no-flush\":true}");
   kv_words_text(words, ",\"file\":{\"driver\":\"file\",\"read-only\":");
   kv_words_text(words, readonly);
   kv_words_text(words, ",\"filename\":");

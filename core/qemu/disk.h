@@ -13,7 +13,7 @@ typedef struct kv_disk {
   const char *serial; /* what the guest finds it by: 1 to 20 of a-z 0-9 */
   const char *path;   /* absolute, or relative to the private directory */
   const char *format; /* "raw" or "qcow2": never left to QEMU to find out */
-  bool readonly;
+  bool readonly;      /* if not, what is written need not outlive the guest */
 } kv_disk;
 
 /* Returns 0, or -1 and *error: `invalid_argument` naming what is wrong with the disk. */

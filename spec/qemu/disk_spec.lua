@@ -29,6 +29,7 @@ describe("A disk on QEMU's command line", function()
     }, json.decode(nodes[1]))
     assert.is_false(json.decode(nodes[2])["read-only"])
     assert.is_false(json.decode(nodes[2]).file["read-only"])
+    assert.same({ ["no-flush"] = true }, json.decode(nodes[2]).cache)
     assert.same({
       "virtio-blk-pci,drive=kavachroot,serial=kavachroot,werror=report,rerror=report",
       "virtio-blk-pci,drive=kavachscratch,serial=kavachscratch,werror=report,rerror=report",
