@@ -13,11 +13,13 @@ local function close_streams(self)
   for _, stream in ipairs(self.streams or {}) do stream:close() end
 end
 
----Removes its directories, or puts the first, where QEMU ran, out of the sweep's way.
+---Removes its control group and its directories, or puts the first, where QEMU ran, out of the
+---sweep's way.
 ---@param self kavach.vm
 ---@return boolean? true
 ---@return string? why
 local function clear_directories(self)
+  if self.group then self.group:remove() end
   local dir, dirs = self.dir, self.dirs
   self.dir, self.dirs = nil, {}
   local ok, why = true, nil

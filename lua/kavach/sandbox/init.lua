@@ -102,6 +102,10 @@ function M.launch(options, hooks, level)
     end,
     dirs = dirs, boot_ms = checked.boot_timeout_ms, heartbeat_ms = checked.heartbeat_ms,
     keep = checked.keep, on_step = on_step, sockets = self.network and self.network:sockets(),
+    bounds = {
+      cpus = checked.cpu_limit, memory_mb = checked.memory_limit_mb, disk_mb = checked.disk_mb,
+      translates = planned.launch.backend == "tcg",
+    },
   }
   if not self.vm then return nil, why end
   set_up(self, planned.setup)

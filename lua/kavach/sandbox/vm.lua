@@ -11,6 +11,7 @@ local task = require "kavach.task"
 local agent = require "kavach.sandbox.agent"
 local cleanup = require "kavach.sandbox.cleanup"
 local console = require "kavach.sandbox.console"
+local host_cgroup = require "kavach.sandbox.host_cgroup"
 local life = require "kavach.sandbox.life"
 local obituary = require "kavach.sandbox.obituary"
 local pipe = require "kavach.sandbox.pipe"
@@ -43,6 +44,7 @@ vm.__index = vm
 ---@field sockets? table<string, fun(stream: userdata)> other sockets that QEMU connects to
 ---@field dirs? string[] other private directories that go when it goes
 ---@field keep? boolean leave the private directory behind
+---@field bounds? kavach.host_cgroup.bounds of QEMU, where the host allows them
 ---@field on_step? fun(what: string)
 
 -- ---- its end -----------------------------------------------------------------------------------
@@ -132,6 +134,7 @@ local function connect(self)
       return condemn(self, err.new("io", "no connection from QEMU: " .. tostring(why)))
     end
     self.on_step "QEMU runs, and has opened the agent's port"
+    host_cgroup.hold(self)
     self.agent:attach(stream)
   end)
   self.sockets:accept(function(why)
@@ -148,7 +151,7 @@ local function new(options)
     open = { process = true, console = true, errors = true, agent = true },
     changed = waiters.new(),
     on_step = options.on_step or function() end,
-    keep = options.keep,
+    keep = options.keep, bounds = options.bounds,
     dirs = options.dirs or {},
     handlers = options.sockets or {},
   }, vm)
@@ -160,6 +163,7 @@ local function new(options)
       self.state, self.ready_at = "running", core.now()
       self.boot_ms = self.ready_at - self.started
       self.on_step "the guest's agent answers"
+      host_cgroup.hold(self)
       self.changed:wake()
     end,
     on_closed = function() settle(self, "agent") end,

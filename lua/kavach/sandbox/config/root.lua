@@ -7,7 +7,6 @@
 -- Neither is part of what SEV-SNP measures, and the host can change either while the guest runs. So
 -- both are refused there, unless allow_unmeasured = true.
 
-local lfs = require "lfs"
 local refusal = require "kavach.sandbox.config.refusal"
 
 local M = {}
@@ -25,7 +24,7 @@ M.options = {
 
 local function absolute(name)
   if name:sub(1, 1) == "/" then return name end
-  return lfs.currentdir() .. "/" .. name
+  return require("lfs").currentdir() .. "/" .. name
 end
 
 -- docs/interop/qcow2.txt of QEMU: the header.
