@@ -19,6 +19,31 @@ local function pair()
 end
 
 describe("a stream", function()
+  it("of a unix socket is for this user alone, and tells who made the other end", function()
+    local folder, remove = host.folder()
+    local listener = assert(stream.listen(folder .. "/socket"))
+    assert.equal("rw-------", lfs.attributes(folder .. "/socket", "permissions"))
+    local client = assert(stream.connect(folder .. "/socket"))
+    local server = assert(listener:accept())
+    assert.same({ core.getpid(), core.geteuid() }, { server.raw:peer() })
+    assert.same({ core.getpid(), core.geteuid() }, { client.raw:peer() })
+    for _, s in ipairs { listener, client, server } do s:close() end
+    remove()
+  end)
+
+  it("that does not keep the loop alive is no reason to wait for ever", function()
+    local code, _, errors = host.script [[
+      local core, task = require "kavach.core", require "kavach.task"
+      local path = os.tmpname()
+      os.remove(path)
+      local listener = assert(core.listen(path)):unref()
+      os.remove(path)
+      task.wait(function(done) listener:wait_read(done) end)
+    ]]
+    assert.equal(1, code)
+    assert.matches("deadlock", errors, 1, true)
+  end)
+
   it("gives what is there, then nil at the end", function()
     local a, b, done = pair()
     assert.is_true(a:write "hello")

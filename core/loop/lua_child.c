@@ -312,10 +312,31 @@ static int keep_dir(lua_State *L) {
   return 1;
 }
 
+/* own_file(path): has the file removed when this host ends, however it does -> true | nil, message
+ */
+static int own_file(lua_State *L) {
+  kv_error e;
+  if (kv_supervisor_own_directory(kv_lua_loop(L), luaL_checkstring(L, 1), &e) < 0)
+    return kv_lua_fail(L, &e);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* disown_file(path): it is removed already */
+static int disown_file(lua_State *L) {
+  kv_supervisor_disown_directory(kv_lua_loop(L), luaL_checkstring(L, 1));
+  return 0;
+}
+
 void kv_lua_child_functions(lua_State *L, kv_loop *loop) {
-  static const luaL_Reg functions[] = {
-      {"spawn", child_spawn},     {"private_dir", private_dir}, {"private_parent", private_parent},
-      {"remove_dir", remove_dir}, {"keep_dir", keep_dir},       {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"spawn", child_spawn},
+                                       {"private_dir", private_dir},
+                                       {"private_parent", private_parent},
+                                       {"remove_dir", remove_dir},
+                                       {"keep_dir", keep_dir},
+                                       {"own_file", own_file},
+                                       {"disown_file", disown_file},
+                                       {NULL, NULL}};
   static const luaL_Reg methods[] = {{"signal", child_signal},
                                      {"pid", child_pid},
                                      {"forget", child_forget},

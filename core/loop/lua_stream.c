@@ -61,10 +61,18 @@ static int open_stream(lua_State *L, kv_loop *loop, int fd, open_function *open)
   return 1;
 }
 
-void kv_lua_push_pipe(lua_State *L, kv_loop *loop, int fd) {
-  if (open_stream(L, loop, fd, kv_stream_own_pipe) == 1) return;
+static void push_owned(lua_State *L, kv_loop *loop, int fd, open_function *open) {
+  if (open_stream(L, loop, fd, open) == 1) return;
   close(fd);
   lua_pop(L, 1); /* the message: the nil below stands for the stream */
+}
+
+void kv_lua_push_pipe(lua_State *L, kv_loop *loop, int fd) {
+  push_owned(L, loop, fd, kv_stream_own_pipe);
+}
+
+void kv_lua_push_socket(lua_State *L, kv_loop *loop, int fd) {
+  push_owned(L, loop, fd, kv_stream_own);
 }
 
 static kv_stream *check_open(lua_State *L, int index) {
@@ -195,6 +203,23 @@ static int stream_shutdown(lua_State *L) {
   return 0;
 }
 
+/* unref(): waiting for it does not keep the loop alive any more. Returns the stream. */
+static int stream_unref(lua_State *L) {
+  kv_stream_unref(check_open(L, 1));
+  lua_settop(L, 1);
+  return 1;
+}
+
+/* peer() -> pid, uid of who made the socket's other end | nil, message */
+static int stream_peer(lua_State *L) {
+  pid_t pid;
+  uid_t user;
+  if (kv_unix_peer(check_open(L, 1)->fd, &pid, &user) < 0) return fail_errno(L);
+  lua_pushinteger(L, pid);
+  lua_pushinteger(L, user);
+  return 2;
+}
+
 static int stream_fd(lua_State *L) {
   lua_pushinteger(L, check_open(L, 1)->fd);
   return 1;
@@ -238,6 +263,8 @@ void kv_lua_stream_functions(lua_State *L, kv_loop *loop) {
                                      {"cancel_read", stream_cancel_read},
                                      {"cancel_write", stream_cancel_write},
                                      {"shutdown", stream_shutdown},
+                                     {"unref", stream_unref},
+                                     {"peer", stream_peer},
                                      {"fd", stream_fd},
                                      {"is_closed", stream_is_closed},
                                      {"close", stream_close},

@@ -32,6 +32,23 @@ static int system_getpid(lua_State *L) {
   return 1;
 }
 
+static int system_geteuid(lua_State *L) {
+  lua_pushinteger(L, geteuid());
+  return 1;
+}
+
+/* program() -> the path of the kavach program, if that is what runs; nil in other hosts of Lua */
+static int system_program(lua_State *L) {
+  static const char self[] = "/proc/self/exe";
+  char path[4096];
+  if (lua_getfield(L, LUA_REGISTRYINDEX, KAVACH_INTERRUPT) != LUA_TLIGHTUSERDATA) return 0;
+  ssize_t n = readlink(self, path, sizeof path - 1);
+  path[n > 0 ? n : 0] = '\0';
+  /* One that was replaced meanwhile still runs by its link. */
+  lua_pushstring(L, access(path, X_OK) == 0 ? path : self);
+  return 1;
+}
+
 /* wall_clock() -> nanoseconds since 1970, UTC; now() is what measures */
 static int system_wall_clock(lua_State *L) {
   struct timespec now;
@@ -105,6 +122,8 @@ void kv_lua_system_functions(lua_State *L, kv_loop *loop) {
   static const luaL_Reg functions[] = {{"environ", system_environ},
                                        {"isatty", system_isatty},
                                        {"getpid", system_getpid},
+                                       {"geteuid", system_geteuid},
+                                       {"program", system_program},
                                        {"wall_clock", system_wall_clock},
                                        {"winsize", system_winsize},
                                        {"raw_mode", system_raw_mode},

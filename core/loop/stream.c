@@ -154,7 +154,7 @@ static int arm(kv_stream *s) {
 static void set_wanted(kv_stream *s, int events) {
   s->wanted = events;
   if (!s->polled) return;
-  if (events)
+  if (events && !s->quiet)
     uv_ref((uv_handle_t *)&s->poll);
   else
     uv_unref((uv_handle_t *)&s->poll);
@@ -199,6 +199,11 @@ int kv_stream_want(kv_stream *s, int events, kv_error *e) {
 }
 
 void kv_stream_unwant(kv_stream *s, int events) { set_wanted(s, s->wanted & ~events); }
+
+void kv_stream_unref(kv_stream *s) {
+  s->quiet = true;
+  set_wanted(s, s->wanted);
+}
 
 void kv_stream_shutdown(kv_stream *s) { shutdown(s->fd, SHUT_WR); }
 

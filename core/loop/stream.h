@@ -20,6 +20,7 @@ struct kv_stream {
   bool socket;
   bool polled;    /* `poll` is open */
   bool immediate; /* a regular file or the like, which epoll refuses: always ready */
+  bool quiet;     /* does not keep the loop alive */
   bool shared;    /* blocking, because others use the same open file: must be asked before use */
   int wanted;     /* UV_READABLE | UV_WRITABLE: who waits */
   int armed;      /* the same: what libuv watches, which may be more */
@@ -58,11 +59,18 @@ void kv_stream_unwant(kv_stream *s, int events);
 /* Ends the sending half of a socket. */
 void kv_stream_shutdown(kv_stream *s);
 
+/* From now on, waiting for it does not keep the loop alive. */
+void kv_stream_unref(kv_stream *s);
+
 /* Closes and frees. */
 void kv_stream_close(kv_stream *s);
 
-/* Unix sockets. A path over the system's 107 bytes is reached through its directory. */
+/* Unix sockets. A path over the system's 107 bytes is reached through its directory. Only this user
+ * can connect to one that listens: its mode is 0600. */
 int kv_unix_listen(const char *path, kv_error *e);
 int kv_unix_connect(const char *path, kv_error *e);
+/* Who made the socket's other end, as the kernel knows it: process and effective user. -1: errno.
+ */
+int kv_unix_peer(int fd, pid_t *pid, uid_t *user);
 
 #endif

@@ -43,7 +43,8 @@ void kv_child_signal(kv_child *c, int number);
 /* Nobody asks for its end any more: kills the group. *c may be freed after. */
 void kv_child_forget(kv_child *c);
 
-/* Has PATH removed, with all in it, when this host ends, in whatever way. It need not exist yet. */
+/* Has PATH, a directory with all in it or a file, removed when this host ends, in whatever way. It
+ * need not exist yet. */
 int kv_supervisor_own_directory(kv_loop *loop, const char *path, kv_error *e);
 void kv_supervisor_disown_directory(kv_loop *loop, const char *path);
 

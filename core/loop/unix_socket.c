@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -54,7 +55,10 @@ static int unix_socket(const char *path, attach_function *attach, const char *ve
   return kv_fail_errno(e, error, "cannot %s '%s'", verb, path);
 }
 
+/* The mode that the socket has before it is bound is the one that its file gets (unix_bind of the
+ * kernel), so there is no moment at which others could connect. */
 static int attach_listen(int fd, const struct sockaddr_un *address) {
+  if (fchmod(fd, S_IRUSR | S_IWUSR) < 0) return -1;
   if (bind(fd, (const struct sockaddr *)address, sizeof *address) < 0) return -1;
   return listen(fd, BACKLOG);
 }
@@ -69,4 +73,13 @@ int kv_unix_listen(const char *path, kv_error *e) {
 
 int kv_unix_connect(const char *path, kv_error *e) {
   return unix_socket(path, attach_connect, "connect to", e);
+}
+
+int kv_unix_peer(int fd, pid_t *pid, uid_t *user) {
+  struct ucred peer;
+  socklen_t size = sizeof peer;
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) return -1;
+  *pid = peer.pid;
+  *user = peer.uid;
+  return 0;
 }
