@@ -573,3 +573,36 @@ describe("an operation where Lua cannot yield", function()
     assert.equal(300, done)
   end)
 end)
+
+describe("a task in the background", function()
+  local scheduler = require "kavach.task.scheduler"
+
+  it("goes on when the scope that it was started in has ended", function()
+    local ended = task.event()
+    kavach.scope(function()
+      scheduler.background(function()
+        kavach.sleep(20)
+        ended:set("done")
+      end)
+    end)
+    assert.is_false(ended:is_set())
+    assert.equal("done", ended:wait(5000))
+  end)
+
+  it("fails alone", function()
+    local other = scheduler.background(function() kavach.sleep(10) return "fine" end)
+    local failing = scheduler.background(function() error("it failed", 0) end)
+    assert.equal("fine", other:await())
+    assert.has_error(function() failing:await() end, "it failed")
+  end)
+
+  it("is not waited for at the end of a script", function()
+    local code, out = require("support.host").script [[
+      require("kavach.task.scheduler").background(function()
+        require("kavach").sleep(60000)
+      end)
+      print "the end"
+    ]]
+    assert.same({ 0, "the end\n" }, { code, out })
+  end)
+end)

@@ -31,7 +31,15 @@ function waiters:wait(ms)
   end)
 end
 
+---Has fn called at each wake(): for what lives in callbacks.
+---@param fn fun()
+function waiters:watch(fn)
+  self.watchers = self.watchers or {}
+  self.watchers[#self.watchers + 1] = fn
+end
+
 function waiters:wake()
+  for _, fn in ipairs(self.watchers or {}) do fn() end
   local waiting = self.waiting
   if not next(waiting) then return end
   self.waiting = {}

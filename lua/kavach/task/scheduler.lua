@@ -223,6 +223,20 @@ function M.shield(fn, ...)
   return table.unpack(results, 2, results.n)
 end
 
+-- ---- tasks of no scope -----------------------------------------------------------------------
+
+--- Starts `fn(…)` as a task that no scope waits for or cancels: for what serves others while the
+--- program goes its own way. Nobody is told of its failure, so it should catch its own.
+---@return kavach.Task
+function M.background(fn, ...)
+  local nobody, before = setmetatable({ shielded = 0 }, Task), ready.current
+  nobody.scope = new_scope(nil, nobody)
+  ready.current = nobody
+  local task = M.spawn(fn, ...)
+  ready.current = before
+  return task
+end
+
 -- ---- the main thread -------------------------------------------------------------------------
 
 root.first_scope = root.scope
