@@ -79,7 +79,7 @@ local OPTIONS = {
 -- nil and an error for what cannot be. `check_backend(checked, backend)`, if it is there, does the
 -- same once the backend is known.
 local GROUPS <const> = {}
-for i, name in ipairs { "machine", "limits", "network", "root" } do
+for i, name in ipairs { "machine", "limits", "network", "root", "name" } do
   GROUPS[i] = require("kavach.sandbox.config." .. name)
   for option, rule in next, GROUPS[i].options do OPTIONS[option] = rule end
 end

@@ -1,5 +1,7 @@
 -- The end of a text that comes in pieces and may be anything: a guest's console, QEMU's stderr.
 
+local waiters = require "kavach.sandbox.waiters"
+
 local console = {}
 console.__index = console
 
@@ -11,7 +13,9 @@ local LINE_MAX <const> = 512
 ---@param keep integer how many lines
 ---@return kavach.console
 function console.new(keep)
-  return setmetatable({ keep = keep, ring = {}, count = 0, partial = "", cut = false }, console)
+  return setmetatable({
+    keep = keep, ring = {}, count = 0, partial = "", changed = waiters.new(),
+  }, console)
 end
 
 -- Nothing that a terminal would take for a command: what is not printable becomes \xNN.
@@ -33,6 +37,7 @@ local function add(self, line)
   if line:find("Kernel panic", 1, true) then self.panic = printable(line) end
   self.count = self.count + 1
   self.ring[(self.count - 1) % self.keep + 1] = line
+  self.changed:wake()
 end
 
 ---@param bytes string
@@ -60,6 +65,18 @@ function console:lines()
   if self.partial ~= "" then lines[#lines + 1] = printable(self.partial) end
   if #lines > self.keep then table.remove(lines, 1) end
   return lines
+end
+
+---The whole lines that came after the first `seen`, as far as they are kept, fit to be printed.
+---@param seen integer
+---@return string[] lines
+---@return integer count what is seen now
+function console:since(seen)
+  local lines = {}
+  for i = math.max(seen, self.count - self.keep) + 1, self.count do
+    lines[#lines + 1] = printable(self.ring[(i - 1) % self.keep + 1])
+  end
+  return lines, self.count
 end
 
 return console

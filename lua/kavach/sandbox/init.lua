@@ -14,6 +14,7 @@ local image = require "kavach.sandbox.image"
 local moves = require "kavach.sandbox.moves"
 local network = require "kavach.sandbox.network"
 local plan = require "kavach.sandbox.plan"
+local registry = require "kavach.sandbox.registry"
 local vm = require "kavach.sandbox.vm"
 
 local M = {}
@@ -22,6 +23,9 @@ local M = {}
 ---@field backend string "tcg" or "kvm"
 ---@field confidential boolean
 ---@field vm kavach.vm
+---@field id string PID-N
+---@field name? string what it is called, while it runs
+---@field log? kavach.control.log what the command that it was started with prints
 local Sandbox = {}
 Sandbox.__index = Sandbox
 Sandbox.__name = "kavach.Sandbox"
@@ -86,11 +90,15 @@ function M.launch(options, hooks, level)
   local self = { config = checked, backend = planned.launch.backend, confidential = false }
   local ok
   ok, why = add_network(self, planned)
+  if ok then ok, why = registry.enter(self, on_step) end
   if not ok then return nil, why end
   local dirs = {}
   if checked.transport == "share" then
     self.share, why = require("kavach.sandbox.share").new()
-    if not self.share then return nil, why end
+    if not self.share then
+      registry.leave(self)
+      return nil, why
+    end
     dirs[1] = self.share.dir
     plan.add_task_share(planned, self.share.dir)
   end
@@ -107,8 +115,12 @@ function M.launch(options, hooks, level)
       translates = planned.launch.backend == "tcg",
     },
   }
-  if not self.vm then return nil, why end
+  if not self.vm then
+    registry.leave(self)
+    return nil, why
+  end
   set_up(self, planned.setup)
+  registry.add(self)
   return setmetatable(self, Sandbox)
 end
 

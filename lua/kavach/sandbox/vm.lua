@@ -65,6 +65,7 @@ local function bury(self)
   end
   self.agent:lose(self.cause or err.new("io", "the sandbox was stopped"))
   self.changed:wake()
+  self.console.changed:wake()
 end
 
 -- One of what must come to its end has: when all have, the story can be told.

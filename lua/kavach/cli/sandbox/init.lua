@@ -12,7 +12,7 @@ local options = require "kavach.cli.options"
 local M = {}
 
 local GROUPS <const> = {}
-for i, name in ipairs { "machine", "limits", "network", "root" } do
+for i, name in ipairs { "machine", "limits", "network", "root", "name" } do
   GROUPS[i] = require("kavach.cli.sandbox." .. name)
 end
 
@@ -49,7 +49,11 @@ local function read_file(env, path)
   return true
 end
 
-local function environment(args)
+---The variables that --env and --env-file ask for.
+---@param args table of lua-argparse
+---@return table<string, string>?
+---@return kavach.Error?
+function M.environment(args)
   local env = {}
   for _, path in ipairs(args.env_file) do
     local ok, why = read_file(env, path)
@@ -82,11 +86,16 @@ end
 -- ---- all of it ---------------------------------------------------------------------------------
 
 ---@param parser table of lua-argparse
-function M.configure(parser)
-  for _, group in ipairs(GROUPS) do group.configure(parser) end
+function M.configure_environment(parser)
   parser:option("--env", "Set a variable, or pass the host's on."):argname "NAME[=VALUE]":count "*"
   parser:option("--env-file", "The same, from a file with one on each line."):count "*"
     :argname "FILE"
+end
+
+---@param parser table of lua-argparse
+function M.configure(parser)
+  for _, group in ipairs(GROUPS) do group.configure(parser) end
+  M.configure_environment(parser)
   parser:option("--mount", "Show the guest a folder of the host, read-only unless :rw."):count "*"
     :argname "SRC:DST[:rw]"
   parser:option("--grace", "Between SIGTERM and SIGKILL when the time is up."):argname "TIME"
@@ -106,7 +115,7 @@ function M.read(args)
     grace_ms = args.grace, max_output = args.max_output,
   }
   local why
-  box.env, why = environment(args)
+  box.env, why = M.environment(args)
   if box.env then box.mounts, why = mounts(args) end
   if not box.mounts then return nil, why end
   for _, group in ipairs(GROUPS) do
