@@ -9,7 +9,7 @@
 ---   }
 ---
 --- `args` has the options and arguments by name, `json` and `log_format` (which every command has),
---- and `separated`: whether "--" ended the options.
+--- `separated`: whether "--" ended the options, and `words`: all of them as they were given.
 
 local check = require "kavach.check"
 local err = require "kavach.err"
@@ -137,7 +137,7 @@ local function start(name, command, words)
     io.stdout:write(parser:get_help(), "\n")
     return EXIT_OK
   end
-  log_format = args.log_format
+  log_format, args.words = args.log_format, words
   return run(name, command, args)
 end
 

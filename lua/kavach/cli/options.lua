@@ -1,7 +1,8 @@
 --- Options of a command line, by lua-argparse, with two things that it does otherwise: options end
 --- at the first word that is not one (what follows may be a command with options of its own), and
 --- mistakes are returned, not printed. A command whose words are all its own, so that options may
---- stand behind them, sets `parser.interleaved = true`.
+--- stand behind them, sets `parser.interleaved = true`. One whose first words are its own, and then
+--- come options, sets `parser.leading` to how many.
 
 local argparse = require "argparse"
 local check = require "kavach.check"
@@ -106,9 +107,9 @@ local function take_option(words, at, options, names, out)
   return used
 end
 
---- Cuts the words where the options end: at the first word that is not one, or, if the parser is
---- `interleaved`, at "--" alone. Returns the options in one form, the rest, and whether "--" ended
---- them; or nil and a message.
+--- Cuts the words where the options end: at the first word that is not one (behind those that
+--- are `leading`), or, if the parser is `interleaved`, at "--" alone. Returns the options in one
+--- form, the rest, and whether "--" ended them; or nil and a message.
 local function split(words, parser)
   local options, names = by_name(parser)
   local out, rest, at = {}, {}, 1
@@ -117,7 +118,7 @@ local function split(words, parser)
       local used, message = take_option(words, at, options, names, out)
       if not used then return nil, message end
       at = at + used
-    elseif parser.interleaved then
+    elseif parser.interleaved or #rest < (parser.leading or 0) then
       rest[#rest + 1] = words[at]
       at = at + 1
     else
@@ -146,10 +147,13 @@ end
 --- Whether help is asked for: among the options, whatever else is wrong with them.
 local function wants_help(words, parser)
   local options = by_name(parser)
-  local at = 1
+  local at, leading = 1, parser.leading or 0
   while words[at] and words[at] ~= "--" do
     local is_option = words[at]:sub(1, 1) == "-"
-    if not is_option and not parser.interleaved then return false end
+    if not is_option and not parser.interleaved then
+      if leading == 0 then return false end
+      leading = leading - 1
+    end
     if words[at] == "-h" or words[at] == "--help" then return true end
     local option = is_option and options[words[at]]
     at = at + (option and option._maxargs > 0 and 2 or 1)

@@ -88,7 +88,9 @@ local function pump_in(self, session)
   local input = stream.stdin()
   while input do
     local bytes, why = input:read()
-    if why then require("kavach.cli").complain("run: " .. tostring(why)) end
+    if why then
+      require("kavach.cli").complain(session.settings.program .. ": " .. tostring(why))
+    end
     if not bytes or not running:write(bytes) then break end
   end
   running:close_stdin()

@@ -1,5 +1,5 @@
---- One command of `kavach run`, from the boot to its exit code: what it prints goes out as it
---- comes, what is typed goes in, and signals reach it.
+--- One command of `kavach run` or `exec`, from the boot to its exit code: what it prints goes out
+--- as it comes, what is typed goes in, and signals reach it.
 
 local core = require "kavach.core"
 local err = require "kavach.err"
@@ -12,8 +12,8 @@ local EXIT_TIMEOUT <const>, EXIT_FAILURE <const>, EXIT_PIPE <const> = 124, 125, 
 local EXIT_NOT_EXECUTABLE <const>, EXIT_NOT_FOUND <const> = 126, 127
 local ENOENT <const> = 2
 
-local function complain(message)
-  require("kavach.cli").complain("run: " .. message)
+local function complain(session, message)
+  require("kavach.cli").complain((session.settings.program or "run") .. ": " .. message)
 end
 
 -- ---- files in and out --------------------------------------------------------------------------
@@ -48,7 +48,7 @@ end
 local function start(session)
   local settings = session.settings
   local running, why = session.box:start(settings.command, {
-    cwd = settings.exec.cwd, user = settings.exec.user,
+    cwd = settings.exec.cwd, user = settings.exec.user, env = settings.exec.env,
     pty = settings.tty and require("kavach.cli.run.flow").terminal_size() or nil,
   })
   if not running then return nil, why end
@@ -105,13 +105,13 @@ local function print_document(document)
 end
 
 ---A failure: told on standard error, and in the document if there is to be one.
----@param session { settings: { json: boolean } }
+---@param session { settings: { json: boolean, program?: string } }
 ---@param why kavach.Error
 ---@return integer? exit_code
 ---@return kavach.Error?
 function M.fail(session, why)
   local code = failure_code(why)
-  complain(require("kavach.sandbox.postmortem").report(why))
+  complain(session, require("kavach.sandbox.postmortem").report(why))
   if session.settings.json then
     local ok, trouble = print_document {
       version = 1, exit_code = code, error = { kind = why.kind, message = why.message },
@@ -123,14 +123,14 @@ end
 
 local function succeed(session, exit, timed_out)
   if timed_out then
-    complain(("the time was up (%d ms)"):format(session.settings.timeout_ms))
+    complain(session, ("the time was up (%d ms)"):format(session.settings.timeout_ms))
   end
   local result = exec.measure(session.box, session.running, session.started, exit, timed_out)
   if session.settings.json then
     local ok, why = print_document(require("kavach.sandbox.result").document(result))
     if not ok then return nil, why end
   elseif result.oom_killed then
-    complain "the guest ran out of memory and killed a process of the command"
+    complain(session, "the guest ran out of memory and killed a process of the command")
   end
   return timed_out and EXIT_TIMEOUT or result.exit_code
 end
@@ -146,7 +146,7 @@ local function conclude(session, exit, timed_out, cause)
   end
   local code, why = succeed(session, exit, timed_out)
   if trouble then
-    complain(tostring(trouble))
+    complain(session, tostring(trouble))
     if code == 0 then return EXIT_FAILURE end
   end
   return code, why
@@ -165,7 +165,7 @@ local function finish(session)
   tell_refused(session)
   local ok, why = session.box:destroy()
   session:step "QEMU is gone"
-  if session.box.vm.kept then complain("kept " .. session.box.vm.kept) end
+  if session.box.vm.kept then complain(session, "kept " .. session.box.vm.kept) end
   return ok, why
 end
 
@@ -183,16 +183,21 @@ function Session:step(what)
   end
 end
 
----@param settings kavach.run.settings
----@param handlers table of the signals
----@return integer? exit_code
----@return kavach.Error?
-function M.run(settings, handlers)
-  local session = setmetatable({ settings = settings, started = core.now() }, Session)
-  handlers:attend(session)
-  local box, why = sandbox.launch(settings.sandbox, {
+local function launch(session)
+  return sandbox.launch(session.settings.sandbox, {
     on_step = function(what) session:step(what) end,
   })
+end
+
+---@param settings kavach.run.settings
+---@param handlers table of the signals
+---@param open? fun(session: table): table?, kavach.Error? gives the sandbox; left out: a fresh one
+---@return integer? exit_code
+---@return kavach.Error?
+function M.run(settings, handlers, open)
+  local session = setmetatable({ settings = settings, started = core.now() }, Session)
+  handlers:attend(session)
+  local box, why = (open or launch)(session)
   if not box then return M.fail(session, why) end
   session.box = box
   local _ <close> = box

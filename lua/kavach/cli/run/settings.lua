@@ -26,9 +26,10 @@ end
 -- ---- all of it ---------------------------------------------------------------------------------
 
 ---@class kavach.run.settings
+---@field program string "run", or which other command of the program it is
 ---@field sandbox table options of the sandbox
 ---@field command string|string[]
----@field exec table options of the command: cwd, user
+---@field exec table options of the command: cwd, user, env
 ---@field put table[]
 ---@field get table[]
 ---@field copy table options of both
@@ -40,31 +41,44 @@ end
 ---@field tty boolean
 ---@field verbose boolean
 
+---What the words say of the command itself.
 ---@param args table of lua-argparse
+---@param program string
 ---@return kavach.run.settings?
 ---@return kavach.Error?
-function M.read(args)
+function M.command(args, program)
   local words = args.command
-  if #words == 0 then return wrong "no command: see kavach run --help" end
-  local box, put, get, why
-  box, why = require("kavach.cli.sandbox").read(args)
-  if box then put, why = copies(args.put, "--put", "^(.+):(/[^:]*)$", "DST") end
-  if put then get, why = copies(args.get, "--get", "^(/[^:]*):(.+)$", "SRC") end
-  if not get then return nil, why end
+  if #words == 0 then return wrong("no command: see kavach %s --help", program) end
   if args.json and args.tty then return wrong "--tty and --json exclude each other" end
   if args.timeout == 0 then return wrong "--timeout: no time at all" end
   if args.workdir == "" then return wrong "--workdir: an empty path" end
   if args.user == "" then return wrong "--user: an empty name" end
   return {
-    sandbox = box,
+    program = program,
     command = (#words == 1 and not args.separated) and words[1] or words,
     exec = { cwd = args.workdir, user = args.user },
-    put = put, get = get, copy = { max_bytes = args.max_copy },
+    put = {}, get = {}, copy = {},
     timeout_ms = args.timeout or 0, grace_ms = args.grace or 2000,
     max_output = args.max_output,
     json = args.json or false, log_json = args.log_format == "json",
     tty = args.tty or false, verbose = args.verbose or false,
   }
+end
+
+---@param args table of lua-argparse
+---@return kavach.run.settings?
+---@return kavach.Error?
+function M.read(args)
+  local settings, why = M.command(args, "run")
+  if not settings then return nil, why end
+  settings.sandbox, why = require("kavach.cli.sandbox").read(args)
+  if not settings.sandbox then return nil, why end
+  settings.put, why = copies(args.put, "--put", "^(.+):(/[^:]*)$", "DST")
+  if not settings.put then return nil, why end
+  settings.get, why = copies(args.get, "--get", "^(/[^:]*):(.+)$", "SRC")
+  if not settings.get then return nil, why end
+  settings.copy.max_bytes = args.max_copy
+  return settings
 end
 
 return M
