@@ -1,0 +1,100 @@
+--- `kavach ps`: the sandboxes of this user that run.
+
+local function configure(parser)
+  parser:description "List the sandboxes of this user that run, whatever program has them."
+  parser:flag("-q --quiet", "Print the names alone, or the ids of those without one.")
+  parser:epilog [[
+A process that does not answer within a second is shown as busy: it computes, or is stopped.
+
+Exit codes: 0; 1 if the hosts cannot be listed; 64 usage.
+
+Examples:
+   kavach ps
+   kavach ps --json
+   kavach stop $(kavach ps -q)]]
+end
+
+local UNITS <const> = { { 24 * 3600, "d" }, { 3600, "h" }, { 60, "m" }, { 1, "s" } }
+
+-- "3h", "42s": as much as one wants to know.
+local function age(ms)
+  local seconds = ms // 1000
+  for _, unit in ipairs(UNITS) do
+    if seconds >= unit[1] then return ("%d%s"):format(seconds // unit[1], unit[2]) end
+  end
+  return "0s"
+end
+
+local function commands(list)
+  local plain, out = require "kavach.plain", {}
+  for i, each in ipairs(list) do out[i] = plain.text(tostring(each.command)) end
+  local text = table.concat(out, ", ")
+  if #text <= 40 or not utf8.len(text) then return text end
+  local cut = utf8.offset(text, 40)
+  return cut and text:sub(1, cut - 1) .. "…" or text
+end
+
+local function row(box)
+  return { box.name or "-", box.id, box.state, box.backend, ("%g"):format(box.cpus),
+    ("%dM"):format(box.memory_mb), age(box.age_ms), commands(box.commands) }
+end
+
+local function print_table(rows)
+  local widths = {}
+  for _, cells in ipairs(rows) do
+    for i, cell in ipairs(cells) do
+      widths[i] = math.max(widths[i] or 0, utf8.len(cell) or #cell)
+    end
+  end
+  for _, cells in ipairs(rows) do
+    local line = {}
+    for i, cell in ipairs(cells) do
+      line[i] = cell .. (" "):rep(widths[i] - (utf8.len(cell) or #cell))
+    end
+    io.stdout:write((table.concat(line, "  "):gsub(" +$", "")), "\n")
+  end
+end
+
+local HEAD <const> = { "NAME", "ID", "STATE", "BACKEND", "CPUS", "MEMORY", "AGE", "COMMANDS" }
+
+local function print_json(found)
+  local json, frame = require "kavach.json", require "kavach.sandbox.control.frame"
+  local list, busy = json.array(), json.array()
+  for _, each in ipairs(found) do
+    if each.busy then busy[#busy + 1] = math.tointeger(each.host:match "^%d+") end
+    for _, box in ipairs(each.sandboxes) do
+      for _, field in ipairs { "name", "boot_ms", "qemu_pid" } do
+        if box[field] == nil then box[field] = json.null end
+      end
+      list[#list + 1] = box
+    end
+  end
+  local text, why = frame.message { version = 1, sandboxes = list, busy_pids = busy }
+  if not text then return nil, why end
+  io.stdout:write(text, "\n")
+  return 0
+end
+
+local function run(args)
+  local found, why = require("kavach.sandbox.control.client").look_around()
+  if not found then return nil, why end
+  if args.json then return print_json(found) end
+  local rows = { not args.quiet and HEAD or nil }
+  for _, each in ipairs(found) do
+    if each.busy and not args.quiet then
+      rows[#rows + 1] = { "-", each.host:match "^%d+", "busy", "", "", "", "", "" }
+    end
+    for _, box in ipairs(each.sandboxes) do
+      rows[#rows + 1] = args.quiet and { box.name or box.id } or row(box)
+    end
+  end
+  print_table(rows)
+  return 0
+end
+
+return {
+  summary = "List the sandboxes that run.",
+  configure = configure,
+  tells_failure = true,
+  run = run,
+}
