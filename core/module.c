@@ -82,6 +82,7 @@ KAVACH_API int luaopen_kavach_core(lua_State *L) {
   kv_lua_system_functions(L, loop);
   kv_lua_detach_functions(L, loop);
   kv_lua_private_file_functions(L);
+  kv_lua_program_functions(L);
   kv_lua_qemu(L);
   lua_pushliteral(L, KAVACH_VERSION);
   lua_setfield(L, -2, "version");

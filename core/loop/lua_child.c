@@ -162,8 +162,15 @@ static void keep_callback(lua_State *L, const kv_lua_child *self, int at) {
   lua_rawsetp(L, -2, self);
 }
 
-/* spawn{argv=, env=, cwd=, stdin=, stdout=, stderr=, tell_start=}, callback -> child, stdin,
- * stdout, stderr (streams, where piped) | nil, message */
+/* Whether the file to run is given, open: the field `program`, which is left on the stack. */
+static void plan_program(lua_State *L, int opts, kv_command *command) {
+  command->by_file = lua_getfield(L, opts, "program") != LUA_TNIL;
+  if (command->by_file) command->program = kv_lua_program_fd(L, lua_gettop(L));
+}
+
+/* spawn{argv=, program=, env=, cwd=, stdin=, stdout=, stderr=, tell_start=}, callback -> child,
+ * stdin, stdout, stderr (streams, where piped) | nil, message. `program`, of program_open, is run
+ * instead of what argv[1] names. */
 static int child_spawn(lua_State *L) {
   kv_loop *loop = kv_lua_loop(L);
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -181,6 +188,7 @@ static int child_spawn(lua_State *L) {
   command.path = search_path(command.envp);
   lua_getfield(L, 1, "tell_start");
   command.tell_start = lua_toboolean(L, -1);
+  plan_program(L, 1, &command);
   kv_lua_child *self = lua_newuserdatauv(L, sizeof *self, 1);
   memset(self, 0, sizeof *self);
   self->child.done.deliver = deliver_end;

@@ -42,6 +42,7 @@ void kv_lua_work_functions(lua_State *L, kv_loop *loop);
 void kv_lua_system_functions(lua_State *L, kv_loop *loop);
 void kv_lua_detach_functions(lua_State *L, kv_loop *loop);
 void kv_lua_private_file_functions(lua_State *L); /* without it */
+void kv_lua_program_functions(lua_State *L);      /* without it */
 
 /* Pushes a stream userdata that owns fd, an end of a fresh pipe; nil if it cannot. */
 void kv_lua_push_pipe(lua_State *L, kv_loop *loop, int fd);
@@ -49,5 +50,7 @@ void kv_lua_push_pipe(lua_State *L, kv_loop *loop, int fd);
 void kv_lua_push_socket(lua_State *L, kv_loop *loop, int fd);
 /* The descriptor of the open stream at `index`, for another process; raises if there is none. */
 int kv_lua_lend_stream(lua_State *L, int index);
+/* The descriptor of the open program at `index`; raises if there is none. */
+int kv_lua_program_fd(lua_State *L, int index);
 
 #endif

@@ -186,7 +186,7 @@ static int memory_file(const char *body, size_t size) {
 static int send_packet(int socket, const kv_sup_request *head, const char *body, const int *fds,
                        size_t fd_count) {
   union {
-    char bytes[CMSG_SPACE(4 * sizeof(int))];
+    char bytes[CMSG_SPACE(KV_SUP_FDS_MAX * sizeof(int))];
     struct cmsghdr align;
   } control = {{0}};
   struct iovec parts[] = {{(void *)(uintptr_t)head, sizeof *head}, {(void *)(uintptr_t)body, 0}};
@@ -270,12 +270,16 @@ int kv_child_start(kv_loop *loop, kv_child *c, const kv_command *command, kv_err
                          .envc = (uint32_t)command->envc,
                          .flags = command->tell_start ? KV_SUP_TELL_START : 0,
                          .body_size = (uint32_t)size};
-  int fds[4];
+  int fds[KV_SUP_FDS_MAX];
   size_t fd_count = 0;
   for (int i = 0; i < 3; i++) {
     if (command->stdio[i] < 0) continue;
     head.descriptors |= 1u << i;
     fds[fd_count++] = command->stdio[i];
+  }
+  if (command->by_file) {
+    head.descriptors |= 1u << KV_SUP_PROGRAM;
+    fds[fd_count++] = command->program;
   }
   int status = register_child(s, c, e);
   if (status == 0) {

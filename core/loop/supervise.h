@@ -23,12 +23,15 @@ struct kv_child {
 };
 
 /* What to start. `argv` has at least one entry; strings end in NUL. `path` is a list of
- * directories for an argv[0] without a slash. A descriptor of -1 is /dev/null. */
+ * directories for an argv[0] without a slash. A descriptor of -1 is /dev/null. With `by_file` the
+ * open file `program` is run, and argv[0] is only a name. */
 typedef struct kv_command {
   const char *cwd, *path;
   const char *const *argv, *const *envp;
   size_t argc, envc;
   int stdio[3];
+  bool by_file;
+  int program;
   bool tell_start; /* have `pid` filled as soon as it runs, at the price of a wake-up */
 } kv_command;
 

@@ -43,7 +43,7 @@ typedef struct supervisor {
 
 typedef struct request {
   kv_sup_request head;
-  int fds[4];
+  int fds[KV_SUP_FDS_MAX];
   size_t fd_count;
   bool truncated; /* there was no room in this process for all descriptors */
   char *body;     /* body_size bytes and a NUL */
@@ -123,14 +123,16 @@ static bool parse_command(const request *r, kv_sup_command *c, char **pointers) 
 }
 
 static void spawn(supervisor *s, const request *r) {
-  kv_sup_command c = {.stdio = {s->null, s->null, s->null}};
+  kv_sup_command c = {.stdio = {s->null, s->null, s->null}, .program = -1};
   size_t next = 0;
   for (int i = 0; i < 3; i++)
     if ((r->head.descriptors >> i & 1) && next < r->fd_count) c.stdio[i] = r->fds[next++];
+  bool by_file = r->head.descriptors >> KV_SUP_PROGRAM & 1;
+  if (by_file && next < r->fd_count) c.program = r->fds[next];
   char **pointers = NULL;
   if ((size_t)r->head.argc + r->head.envc <= r->head.body_size)
     pointers = malloc(((size_t)r->head.argc + r->head.envc + 2) * sizeof *pointers);
-  if (pointers && parse_command(r, &c, pointers))
+  if (pointers && by_file == (c.program >= 0) && parse_command(r, &c, pointers))
     start(s, &r->head, &c);
   else
     reply(s, (kv_sup_reply){.type = KV_SUP_FAILED, .id = r->head.id, .code = EINVAL});
@@ -301,7 +303,7 @@ static bool next_request(supervisor *s) {
     kv_sup_request head;
   } packet;
   union {
-    char bytes[CMSG_SPACE(4 * sizeof(int))];
+    char bytes[CMSG_SPACE(KV_SUP_FDS_MAX * sizeof(int))];
     struct cmsghdr align;
   } control;
   struct iovec part = {packet.bytes, sizeof packet.bytes};

@@ -24,7 +24,8 @@ enum {
   KV_SUP_FD = 3,
   KV_SUP_INLINE_MAX = 32 * 1024,     /* a larger body goes into a file */
   KV_SUP_BODY_MAX = 8 * 1024 * 1024, /* over Linux's own limit for arguments and environment */
-  KV_SUP_DIR_MAX = 4096
+  KV_SUP_DIR_MAX = 4096,
+  KV_SUP_FDS_MAX = 5 /* of one packet: three for the child, its program, its body */
 };
 
 enum kv_sup_request_type {
@@ -35,11 +36,14 @@ enum kv_sup_request_type {
 };
 
 /* SPAWN: bit i of `descriptors` says that a descriptor for the child's i (0, 1, 2) comes along, in
- * order; what is missing is /dev/null. Its body is strings, each with its NUL: the working
+ * order; what is missing is /dev/null. Bit KV_SUP_PROGRAM: behind them comes the file to run,
+ * whatever argv[0] says. Its body is strings, each with its NUL: the working
  * directory, PATH to search, `argc` arguments, `envc` environment entries. */
 typedef struct kv_sup_request {
   uint32_t type, id, value, descriptors, argc, envc, flags, body_size;
 } kv_sup_request;
+
+enum { KV_SUP_PROGRAM = 3 };
 
 enum { KV_SUP_BODY_IN_FILE = 1, KV_SUP_TELL_START = 2 /* send STARTED, which costs a wake-up */ };
 

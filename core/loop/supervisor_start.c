@@ -1,10 +1,12 @@
 #include "loop/supervisor_start.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -36,6 +38,16 @@ static int exec_on_path(const kv_sup_command *c) {
   return told;
 }
 
+/* In the vfork child: runs an open file. The interpreter of a script has to open it by /dev/fd/N,
+ * so that one alone is inherited; the kernel refuses it with ENOENT otherwise (execveat(2)). */
+static int exec_file(const kv_sup_command *c) {
+  syscall(SYS_execveat, c->program, "", c->argv, c->envp, AT_EMPTY_PATH);
+  if (errno != ENOENT) return errno;
+  if (fcntl(c->program, F_SETFD, 0) < 0) return errno;
+  syscall(SYS_execveat, c->program, "", c->argv, c->envp, AT_EMPTY_PATH);
+  return errno;
+}
+
 /* In the vfork child: shares the supervisor's memory, so it only fills *step and returns errno. */
 static int become(pid_t supervisor, const kv_sup_command *c, volatile uint32_t *step) {
   setsid();
@@ -49,7 +61,7 @@ static int become(pid_t supervisor, const kv_sup_command *c, volatile uint32_t *
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
-  return exec_on_path(c);
+  return c->program >= 0 ? exec_file(c) : exec_on_path(c);
 }
 
 pid_t kv_supervisor_start(pid_t supervisor, const kv_sup_command *c, uint32_t *step, int *error) {

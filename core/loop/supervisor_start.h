@@ -8,10 +8,12 @@
 #include <sys/types.h>
 
 /* `path` is searched for an argv[0] without a slash; an empty `cwd` means the supervisor's. The
- * descriptors of `stdio` are above 2. */
+ * descriptors of `stdio` are above 2. `program`: the file to run, open and closed on exec; -1: the
+ * one that argv[0] names. */
 typedef struct kv_sup_command {
   char *cwd, *path, **argv, **envp;
   int stdio[3];
+  int program;
 } kv_sup_command;
 
 /* Starts it with vfork as the leader of a session of its own, bound by a death signal to

@@ -50,7 +50,7 @@ local function start(argv, options)
   local self = setmetatable({ argv = argv, cwd = options.cwd, ended = task.event() }, Process)
   local stdin = options.stdin
   local child, input, output, errors = core.spawn({
-    argv = argv, env = options.env, cwd = options.cwd,
+    argv = argv, program = options.program, env = options.env, cwd = options.cwd,
     stdin = type(stdin) == "table" and stdin.raw or stdin,
     stdout = options.stdout, stderr = options.stderr, tell_start = options.tell_start,
   }, function(...) ended(self, ...) end)
@@ -69,7 +69,8 @@ end
 --- any more is killed when it is collected.
 ---
 --- Options: `env` (a map; nil: this process's), `cwd`, `stdin` ("null", "pipe", "inherit", or a
---- stream), `stdout` and `stderr` ("pipe", "null", "inherit"; stderr also "stdout").
+--- stream), `stdout` and `stderr` ("pipe", "null", "inherit"; stderr also "stdout"), and `program`:
+--- an open file (of kavach.core.program_open) that is run, whatever argv[1] names.
 ---@param argv string[]
 ---@param options table?
 ---@return kavach.Process? process, kavach.Error? error
@@ -228,7 +229,7 @@ function M.exec(argv, options)
   local input = options.stdin
   local begun = core.hrtime()
   local process <close>, e = start(argv, {
-    env = options.env, cwd = options.cwd,
+    program = options.program, env = options.env, cwd = options.cwd,
     stdin = type(input) == "string" and "pipe" or input or "null",
     stdout = options.stdout, stderr = options.stderr,
   })

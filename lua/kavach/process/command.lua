@@ -51,9 +51,10 @@ local START = {
   stdin = { default = "null", fn = input_of_start },
   stdout = { enum = STDIO, default = "pipe" },
   stderr = { enum = { "pipe", "null", "inherit", "stdout" }, default = "pipe" },
+  program = "userdata",
 }
 local EXEC = {
-  env = START.env, cwd = START.cwd, stdin = { fn = input_of_exec },
+  program = START.program, env = START.env, cwd = START.cwd, stdin = { fn = input_of_exec },
   stdout = START.stdout, stderr = START.stderr,
   max_output = { type = "integer", min = 0, default = 1024 * 1024 },
   timeout_ms = { type = "number", min = 0, default = 30000, fn = whole_ms },
