@@ -43,6 +43,12 @@ void kv_words_number(kv_words *words, unsigned long long number) {
   kv_words_text(words, digits);
 }
 
+void kv_words_hex(kv_words *words, unsigned long long number) {
+  char digits[24];
+  snprintf(digits, sizeof digits, "0x%llx", number);
+  kv_words_text(words, digits);
+}
+
 void kv_words_end(kv_words *words) {
   append(words, "", 1);
   words->count++;

@@ -28,13 +28,15 @@ typedef struct kv_words {
 /* A whole word, as it is. */
 void kv_words_add(kv_words *words, const char *word);
 
-/* A word in pieces: any number of kv_words_text, _value and _number, then _end. */
+/* A word in pieces: any number of kv_words_text, _value, _number and _hex, then _end. */
 void kv_words_text(kv_words *words, const char *text);
 
 /* The value of an option in QEMU's "key=value,key=value" syntax, where a comma in a value is
  * written twice: whatever a path contains, it stays one value. */
 void kv_words_value(kv_words *words, const char *value);
 void kv_words_number(kv_words *words, unsigned long long number);
+/* "0x" and lower-case digits. */
+void kv_words_hex(kv_words *words, unsigned long long number);
 void kv_words_end(kv_words *words);
 
 /* Moves the words into *argv (the caller frees it) and resets *words. Returns 0 or -1. */

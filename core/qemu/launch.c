@@ -1,4 +1,4 @@
-#include "qemu/launch.h"
+#include "qemu/launch_parts.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -16,9 +16,10 @@ enum { SHARE_TAG_ROOM = 32 };
  * sound. */
 
 typedef struct profile {
-  const char *accel, *machine, *cpu;
-  const char *firmware;     /* NULL: QEMU's default, SeaBIOS */
-  const char *bus;          /* of the virtio devices: their names' ending */
+  const char *accel, *machine;
+  const char *cpu;      /* sev-snp: it can be chosen */
+  const char *firmware; /* NULL: QEMU's default, SeaBIOS; sev-snp: it must be chosen */
+  const char *bus;      /* of the virtio devices: their names' ending, and what all of them have */
   const char *command_line; /* the kernel's */
   const char *tsc;          /* added to it, and the rate, if the host's counter is steady */
 } profile;
@@ -74,6 +75,15 @@ static const profile PROFILES[] = {
                         .bus = "pci",
                         .command_line = COMMAND_LINE,
                         .tsc = NULL},
+    /* Nothing measured either. The devices cannot see the guest's memory, so the guest has to lay
+     * out for them what they are to see: as if there were an IOMMU. QEMU has that as its default
+     * for such a machine, which is why -virtfs need not say it. */
+    [KV_BACKEND_SEV_SNP] = {.accel = "kvm",
+                            .machine =
+                                MACHINE ",confidential-guest-support=sev0,memory-backend=ram1",
+                            .bus = "pci,disable-legacy=on,iommu_platform=on",
+                            .command_line = COMMAND_LINE,
+                            .tsc = NULL},
 };
 
 static const char *const BACKEND_NAMES[] = {
@@ -87,6 +97,18 @@ int kv_backend_parse(const char *name, kv_backend *backend, kv_error *error) {
     }
   }
   return kv_fail(error, "invalid_argument", "unknown backend '%s' (use tcg, kvm or sev-snp)", name);
+}
+
+int kv_dialect_parse(const char *name, kv_dialect *dialect, kv_error *error) {
+  static const char *const NAMES[] = {
+      [KV_DIALECT_UPSTREAM] = "upstream", [KV_DIALECT_SEED] = "seed"};
+  for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+    if (strcmp(name, NAMES[i]) == 0) {
+      *dialect = (kv_dialect)i;
+      return 0;
+    }
+  }
+  return kv_fail(error, "invalid_argument", "unknown dialect '%s' (use upstream or seed)", name);
 }
 
 /* ---- what is asked for must be possible -------------------------------------------------------
@@ -151,8 +173,6 @@ static size_t command_line_length(const kv_launch *launch) {
 }
 
 static int check(const kv_launch *launch, kv_error *error) {
-  if (launch->backend == KV_BACKEND_SEV_SNP)
-    return kv_fail(error, "backend_unavailable", "kavach cannot launch sev-snp guests yet");
   if (check_limits(launch, error) < 0) return -1;
   if (!launch->qemu || !*launch->qemu)
     return kv_fail(error, "invalid_argument", "qemu must be a path");
@@ -163,45 +183,59 @@ static int check(const kv_launch *launch, kv_error *error) {
     return kv_fail(error, "invalid_argument",
                    "the kernel command line is %zu bytes; %d are possible", length,
                    COMMAND_LINE_ROOM - 1);
-  return check_shares(launch, error) < 0 ? -1 : check_disks(launch, error);
+  if (check_shares(launch, error) < 0 || check_disks(launch, error) < 0) return -1;
+  return launch->backend == KV_BACKEND_SEV_SNP ? kv_launch_snp_check(launch, error) : 0;
 }
 
 /* ---- the parts of the command line ----------------------------------------------------------- */
 
-static void option(kv_words *words, const char *name, const char *value) {
+void kv_launch_option(kv_words *words, const char *name, const char *value) {
   kv_words_add(words, name);
   kv_words_add(words, value);
 }
 
-static void number_option(kv_words *words, const char *name, uint64_t number, const char *unit) {
+void kv_launch_number(kv_words *words, const char *name, uint64_t number, const char *unit) {
   kv_words_add(words, name);
   kv_words_number(words, number);
   kv_words_text(words, unit);
   kv_words_end(words);
 }
 
-static void add_machine(kv_words *words, const kv_launch *launch, const profile *chosen) {
-  option(words, "-accel", chosen->accel);
-  option(words, "-machine", chosen->machine);
-  option(words, "-cpu", chosen->cpu);
-  if (chosen->firmware) option(words, "-bios", chosen->firmware);
-  number_option(words, "-smp", (uint64_t)ceil(launch->cpus), "");
-  number_option(words, "-m", launch->memory_mb, "M");
+void kv_launch_size(kv_words *words, const kv_launch *launch) {
+  kv_launch_number(words, "-smp", (uint64_t)ceil(launch->cpus), "");
+  kv_launch_number(words, "-m", launch->memory_mb, "M");
 }
 
-/* Nothing that was not asked for, and no way from a QEMU that the guest took over to the rest. */
+static void add_machine(kv_words *words, const kv_launch *launch, const profile *chosen) {
+  kv_launch_option(words, "-accel", chosen->accel);
+  kv_launch_option(words, "-machine", chosen->machine);
+  if (chosen->cpu)
+    kv_launch_option(words, "-cpu", chosen->cpu);
+  else
+    kv_launch_snp_objects(words, launch);
+  kv_launch_size(words, launch);
+}
+
+/* Nothing that was not asked for, and no way from a QEMU that the guest took over to the rest.
+ * process: what is run by descriptor would have that descriptor's number for a name. */
 static void add_confinement(kv_words *words) {
   kv_words_add(words, "-nodefaults");
   kv_words_add(words, "-no-user-config");
   kv_words_add(words, "-no-reboot");
-  option(words, "-display", "none");
-  option(words, "-sandbox",
-         "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
+  kv_launch_option(words, "-name", "kavach,process=kavach-qemu");
+  kv_launch_option(words, "-display", "none");
+  kv_launch_option(words, "-sandbox",
+                   "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
 }
 
-static void add_kernel(kv_words *words, const kv_launch *launch, const profile *chosen) {
-  option(words, "-kernel", launch->kernel);
-  if (launch->initrd) option(words, "-initrd", launch->initrd);
+static void add_firmware(kv_words *words, const kv_launch *launch, const profile *chosen) {
+  const char *firmware =
+      launch->backend == KV_BACKEND_SEV_SNP ? launch->snp.firmware : chosen->firmware;
+  if (firmware) kv_launch_option(words, "-bios", firmware);
+}
+
+static void add_initrd(kv_words *words, const kv_launch *launch, const profile *chosen) {
+  if (launch->initrd) kv_launch_option(words, "-initrd", launch->initrd);
   kv_words_add(words, "-append");
   kv_words_text(words, chosen->command_line);
   if (launch->tsc_khz > 0 && chosen->tsc) {
@@ -237,21 +271,21 @@ static void add_device(kv_words *words, const char *name, const char *bus, const
 static void add_channels(kv_words *words, const kv_launch *launch, const profile *chosen) {
   if (launch->console) {
     /* signal=off: Ctrl-C is the host's to handle, and it may be meant for the guest's command. */
-    option(words, "-chardev", "stdio,id=console,signal=off");
-    option(words, "-serial", "chardev:console");
+    kv_launch_option(words, "-chardev", "stdio,id=console,signal=off");
+    kv_launch_option(words, "-serial", "chardev:console");
   }
   if (launch->qmp_socket) {
     add_socket(words, "qmp", launch->qmp_socket);
-    option(words, "-mon", "chardev=qmp,mode=control");
+    kv_launch_option(words, "-mon", "chardev=qmp,mode=control");
   }
   if (launch->agent_socket) {
     add_device(words, "virtio-serial", chosen->bus, "");
     add_socket(words, "agent", launch->agent_socket);
-    option(words, "-device", "virtserialport,chardev=agent,name=org.kavach.agent");
+    kv_launch_option(words, "-device", "virtserialport,chardev=agent,name=org.kavach.agent");
   }
 }
 
-static void add_share(kv_words *words, const kv_share *share) {
+void kv_launch_share(kv_words *words, const kv_share *share) {
   kv_words_add(words, "-virtfs");
   kv_words_text(words, "local,path=");
   kv_words_value(words, share->path);
@@ -261,6 +295,13 @@ static void add_share(kv_words *words, const kv_share *share) {
   if (share->readonly) kv_words_text(words, ",readonly=on");
   if (share->remap) kv_words_text(words, ",multidevs=remap");
   kv_words_end(words);
+}
+
+/* Those that the backend's own part does not have already. */
+static void add_shares(kv_words *words, const kv_launch *launch, bool has_task) {
+  for (size_t i = 0; i < launch->share_count; i++)
+    if (!has_task || strcmp(launch->shares[i].tag, KV_SHARE_TASK) != 0)
+      kv_launch_share(words, &launch->shares[i]);
 }
 
 static void add_network(kv_words *words, const kv_launch *launch, const profile *chosen,
@@ -275,15 +316,23 @@ int kv_launch_argv(const kv_launch *launch, kv_argv *argv, kv_error *error) {
   if (check(launch, error) < 0) return -1;
   if (launch->network && kv_network_options(launch->network, net_device, error) < 0) return -1;
   const profile *chosen = &PROFILES[launch->backend];
+  bool seed = launch->backend == KV_BACKEND_SEV_SNP && launch->snp.dialect == KV_DIALECT_SEED;
   kv_words words = {0};
   kv_words_add(&words, launch->qemu);
-  add_machine(&words, launch, chosen);
-  add_confinement(&words);
-  add_kernel(&words, launch, chosen);
-  add_channels(&words, launch, chosen);
-  for (size_t i = 0; i < launch->share_count; i++) add_share(&words, &launch->shares[i]);
-  for (size_t i = 0; i < launch->disk_count; i++)
-    kv_disk_add(&words, &launch->disks[i], chosen->bus);
-  add_network(&words, launch, chosen, net_device);
+  if (seed)
+    kv_launch_seed(&words, launch);
+  else
+    add_machine(&words, launch, chosen);
+  if (!seed || !launch->snp.bare) {
+    add_confinement(&words);
+    add_firmware(&words, launch, chosen);
+    if (!seed) kv_launch_option(&words, "-kernel", launch->kernel);
+    add_initrd(&words, launch, chosen);
+    add_channels(&words, launch, chosen);
+    add_shares(&words, launch, seed);
+    for (size_t i = 0; i < launch->disk_count; i++)
+      kv_disk_add(&words, &launch->disks[i], chosen->bus);
+    add_network(&words, launch, chosen, net_device);
+  }
   return kv_words_finish(&words, argv, error);
 }

@@ -27,6 +27,23 @@ typedef struct kv_share {
   bool remap; /* tells apart the files of several file systems below the path */
 } kv_share;
 
+/* How a QEMU wants an SEV-SNP guest described: `upstream` as released (9.1 and later), `seed` as
+ * AMD's early branch. */
+typedef enum kv_dialect { KV_DIALECT_UPSTREAM, KV_DIALECT_SEED } kv_dialect;
+
+/* What is for sev-snp guests alone. Bytes are in base64, of exactly as many as stand here; NULL:
+ * none. `seed` takes none of them, nor the two switches. */
+typedef struct kv_launch_snp {
+  kv_dialect dialect;
+  uint64_t policy;                            /* the guest policy */
+  unsigned cbit;                              /* the position of the C-bit: 1 to 63 */
+  const char *cpu;                            /* QEMU's model; NULL: EPYC-v4 */
+  const char *firmware;                       /* path of an OVMF that can be measured */
+  const char *host_data, *id_block, *id_auth; /* 32, 96 and 4096 bytes */
+  bool author_key_enabled, vcek_disabled;
+  bool bare; /* `seed`: its vector, and nothing behind it */
+} kv_launch_snp;
+
 typedef struct kv_launch {
   kv_backend backend;
   const char *qemu;         /* argv[0] */
@@ -38,12 +55,13 @@ typedef struct kv_launch {
   const char *agent_socket; /* unix socket that the agent's port is connected to; NULL: no port */
   const char *qmp_socket;   /* unix socket for QMP; NULL: no monitor */
   bool console;             /* the guest's console on QEMU's standard output */
-  uint64_t tsc_khz; /* rate of the host's time stamp counter, if it is steady; 0: it is not */
-  const kv_share *shares;
+  uint64_t tsc_khz;       /* rate of the host's time stamp counter, if it is steady; 0: it is not */
+  const kv_share *shares; /* `seed` needs the one with the tag "task" */
   size_t share_count;
   const kv_network *network; /* NULL: no network device at all */
   const kv_disk *disks;
   size_t disk_count;
+  kv_launch_snp snp;
 } kv_launch;
 
 enum { KV_LAUNCH_CPUS_MAX = 255, KV_LAUNCH_MEMORY_MB_MAX = 16 * 1024 * 1024 };
@@ -51,8 +69,11 @@ enum { KV_LAUNCH_CPUS_MAX = 255, KV_LAUNCH_MEMORY_MB_MAX = 16 * 1024 * 1024 };
 /* "tcg", "kvm" or "sev-snp". Returns 0 or -1. */
 int kv_backend_parse(const char *name, kv_backend *backend, kv_error *error);
 
+/* "upstream" or "seed". Returns 0 or -1. */
+int kv_dialect_parse(const char *name, kv_dialect *dialect, kv_error *error);
+
 /* Builds *argv, which the caller frees. Returns 0, or -1 and *error (`invalid_argument` naming the
- * field; `backend_unavailable` for sev-snp). */
+ * field). */
 int kv_launch_argv(const kv_launch *launch, kv_argv *argv, kv_error *error);
 
 #endif

@@ -156,10 +156,36 @@ static void read_disks(lua_State *L, int index, kv_launch *launch) {
   launch->disk_count = count;
 }
 
+/* The table `snp`; without one everything is missing, which kv_launch_argv says. Leaves it on the
+ * stack. */
+static int read_snp(lua_State *L, int index, kv_launch_snp *snp, kv_error *error) {
+  static const char *const KEYS[] = {"dialect",       "policy",   "cbit",
+                                     "cpu_model",     "firmware", "host_data",
+                                     "id_block",      "id_auth",  "author_key_enabled",
+                                     "vcek_disabled", "bare",     NULL};
+  int type = lua_getfield(L, index, "snp");
+  if (type == LUA_TNIL) return 0;
+  if (type != LUA_TTABLE) return luaL_error(L, "qemu_argv: snp must be a table");
+  int table = lua_gettop(L);
+  check_keys(L, table, KEYS);
+  uint64_t cbit = size_field(L, table, "cbit");
+  snp->cbit = cbit < 64 ? (unsigned)cbit : 0;
+  snp->policy = size_field(L, table, "policy");
+  snp->cpu = string_field(L, table, "cpu_model");
+  snp->firmware = string_field(L, table, "firmware");
+  snp->host_data = string_field(L, table, "host_data");
+  snp->id_block = string_field(L, table, "id_block");
+  snp->id_auth = string_field(L, table, "id_auth");
+  snp->author_key_enabled = boolean_field(L, table, "author_key_enabled");
+  snp->vcek_disabled = boolean_field(L, table, "vcek_disabled");
+  snp->bare = boolean_field(L, table, "bare");
+  return kv_dialect_parse(required_field(L, table, "dialect"), &snp->dialect, error);
+}
+
 static void read_launch(lua_State *L, int index, kv_launch *launch) {
-  static const char *const KEYS[] = {"backend", "qemu",    "cpus",   "memory_mb",    "kernel",
-                                     "initrd",  "append",  "shares", "agent_socket", "qmp_socket",
-                                     "console", "tsc_khz", "disks",  "network",      NULL};
+  static const char *const KEYS[] = {
+      "backend",      "qemu",       "cpus",    "memory_mb", "kernel", "initrd",  "append", "shares",
+      "agent_socket", "qmp_socket", "console", "tsc_khz",   "disks",  "network", "snp",    NULL};
   check_keys(L, index, KEYS);
   launch->qemu = required_field(L, index, "qemu");
   launch->cpus = number_field(L, index, "cpus");
@@ -205,8 +231,10 @@ static kv_argv *new_argv(lua_State *L) {
 /* qemu_argv{backend=, qemu=, cpus=, memory_mb=, kernel=, initrd=, append=, agent_socket=,
  * qmp_socket=, console=, tsc_khz=, shares={{tag=, path=, readonly=, remap=}…},
  * disks={{serial=, path=, format=, readonly=}…},
- * network={mac=, block=, host=, dns=, outward=, inward=}}: fields as in kv_launch; tsc_khz is by
- * default what this machine has. Returns the list of words, or nil, a message and a kind. */
+ * network={mac=, block=, host=, dns=, outward=, inward=}, snp={dialect=, policy=, cbit=,
+ * cpu_model=, firmware=, host_data=, id_block=, id_auth=, author_key_enabled=, vcek_disabled=,
+ * bare=}}: fields as in kv_launch; tsc_khz is by default what this machine has. Returns the list of
+ * words, or nil, a message and a kind. */
 static int qemu_argv(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -215,6 +243,7 @@ static int qemu_argv(lua_State *L) {
   const char *backend = required_field(L, 1, "backend");
   if (kv_backend_parse(backend, &launch.backend, &error) < 0) return push_failure(L, &error);
   read_launch(L, 1, &launch);
+  if (read_snp(L, 1, &launch.snp, &error) < 0) return push_failure(L, &error);
   kv_argv *argv = new_argv(L);
   if (kv_launch_argv(&launch, argv, &error) < 0) return push_failure(L, &error);
   push_argv(L, argv);

@@ -176,12 +176,6 @@ describe("what QEMU's command line refuses", function()
     refused { append = ("x"):rep(room + 1) }
   end)
 
-  it("has no sev-snp yet, and says so", function()
-    local message, kind = refused { backend = "sev-snp" }
-    assert.matches("sev%-snp", message)
-    assert.equal("backend_unavailable", kind)
-  end)
-
   for name, case in pairs {
     ["an unknown key"] = { { kernal = "x" }, "unknown key 'kernal'" },
     ["an unknown key of a share"] = { { shares = { { tag = "a", path = "/", read_only = true } } },
@@ -248,5 +242,153 @@ describe("QEMU's network", function()
       assert.error_matches(function() argv(changes) end, key .. " is missing")
     end
     assert.error_matches(function() argv(with { nic = 1 }) end, "unknown key 'nic'")
+  end)
+end)
+
+-- ---- SEV-SNP -----------------------------------------------------------------------------------
+
+local function snp(changes, more)
+  local part = { dialect = "upstream", policy = 0x30000, cbit = 51, firmware = "/f/OVMF.fd" }
+  for key, given in pairs(changes or {}) do part[key] = given end
+  local c = config { backend = "sev-snp", snp = part }
+  for key, given in pairs(more or {}) do c[key] = given end
+  return c
+end
+
+local function base64(count)
+  return require("kavach.sandbox.base64").encode(("\x5a"):rep(count))
+end
+
+local TASK = { tag = "task", path = "/p/task", readonly = true }
+
+describe("the command line of an SEV-SNP guest, upstream", function()
+  it("protects the guest's memory, and measures its kernel", function()
+    local words = assert(core.qemu_argv(snp({}, { cpus = 3, memory_mb = 700 })))
+    assert.equal("kvm", value(words, "-accel"))
+    assert.equal("EPYC-v4", value(words, "-cpu"))
+    assert.matches("^q35,.*confidential%-guest%-support=sev0,memory%-backend=ram1$",
+      value(words, "-machine"))
+    assert.same({ "memory-backend-memfd,id=ram1,size=700M",
+      "sev-snp-guest,id=sev0,policy=0x30000,cbitpos=51,reduced-phys-bits=1,kernel-hashes=on" },
+      values(words, "-object"))
+    assert.equal("3", value(words, "-smp"))
+    assert.equal("700M", value(words, "-m"))
+    assert.equal("/f/OVMF.fd", value(words, "-bios"))
+    assert.equal("/k/vmlinux", value(words, "-kernel"))
+    assert.equal("/k/initramfs.cpio", value(words, "-initrd"))
+    assert.is_false(has(words, "-virtfs"))
+  end)
+
+  it("is confined as any other, and keeps the kernel's mitigations", function()
+    local words = assert(core.qemu_argv(snp()))
+    for _, word in ipairs { "-nodefaults", "-no-user-config", "-no-reboot", "-sandbox" } do
+      assert.is_true(has(words, word), word)
+    end
+    assert.not_matches("mitigations", value(words, "-append"))
+  end)
+
+  it("has devices that see only what the guest shows them", function()
+    assert.equal("virtio-serial-pci,disable-legacy=on,iommu_platform=on",
+      values(assert(core.qemu_argv(snp())), "-device")[1])
+  end)
+
+  it("has what its user asks for", function()
+    local words = assert(core.qemu_argv(snp {
+      policy = 0x20300, cbit = 47, cpu_model = "EPYC-Milan-v2", host_data = base64(32),
+      id_block = base64(96), id_auth = base64(4096), author_key_enabled = true,
+      vcek_disabled = true,
+    }))
+    assert.equal("EPYC-Milan-v2", value(words, "-cpu"))
+    assert.equal(("sev-snp-guest,id=sev0,policy=0x20300,cbitpos=47,reduced-phys-bits=1,"
+      .. "kernel-hashes=on,host-data=%s,id-block=%s,id-auth=%s,author-key-enabled=on,"
+      .. "vcek-disabled=on"):format(base64(32), base64(96), base64(4096)),
+      values(words, "-object")[2])
+  end)
+
+  for name, case in pairs {
+    ["host data with an option behind it"] = { { host_data = base64(32) .. ",policy=0xb0000" },
+      "host_data must be 32 bytes in base64" },
+    ["host data of another size"] = { { host_data = base64(31) }, "host_data must be 32 bytes" },
+    ["host data that is no base64"] = { { host_data = (","):rep(44) }, "host_data must be" },
+    ["an ID block of another size"] = { { id_block = base64(97), id_auth = base64(4096) },
+      "id_block must be 96 bytes" },
+    ["authentication of another size"] = { { id_block = base64(96), id_auth = base64(4095) },
+      "id_auth must be 4096 bytes" },
+    ["an ID block alone"] = { { id_block = base64(96) }, "needed together" },
+    ["authentication alone"] = { { id_auth = base64(4096) }, "needed together" },
+    ["an author's key from nowhere"] = { { author_key_enabled = true }, "needs id_auth" },
+    ["a model with properties"] = { { cpu_model = "EPYC-v4,+vmx" }, "cpu_model must be" },
+    ["a model that is none"] = { { cpu_model = "" }, "cpu_model must be" },
+    ["a C-bit that is none"] = { { cbit = 0 }, "cbit must be 1 to 63" },
+    ["a C-bit beyond the address"] = { { cbit = 64 }, "cbit must be 1 to 63" },
+    ["no firmware"] = { { firmware = "" }, "firmware must be a path" },
+    ["half a vector"] = { { bare = true }, "bare is for the dialect seed" },
+    ["an unknown dialect"] = { { dialect = "sede" }, "unknown dialect 'sede'" },
+  } do
+    it("refuses " .. name, function()
+      local words, message, kind = core.qemu_argv(snp(case[1]))
+      assert.is_nil(words)
+      assert.matches(case[2], message)
+      assert.equal("invalid_argument", kind)
+    end)
+  end
+
+  it("needs to be told what the guest is to be", function()
+    local words, message = core.qemu_argv(config { backend = "sev-snp" })
+    assert.is_nil(words)
+    assert.matches("cbit", message)
+    assert.error_matches(function() core.qemu_argv(snp { nonsense = 1 }) end,
+      "unknown key 'nonsense'")
+    assert.error_matches(function() core.qemu_argv(config { snp = 7 }) end, "snp must be a table")
+  end)
+end)
+
+describe("the command line of an SEV-SNP guest, seed", function()
+  local VECTOR = {
+    "qemu", "-enable-kvm", "-cpu", "EPYC-v4",
+    "-machine", "q35,confidential-guest-support=sev0,memory-backend=ram1",
+    "-object", "memory-backend-memfd-private,id=ram1,size=512M",
+    "-object", "sev-snp-guest,id=sev0,policy=0x20300,cbitpos=51,reduced-phys-bits=1",
+    "-smp", "2", "-m", "512M", "-nographic", "-no-reboot", "-kernel", "/k/bzImage",
+    "-virtfs", "local,path=/p/task,mount_tag=task,security_model=none,readonly=on",
+  }
+  local function seed(changes, more)
+    local part = { dialect = "seed", policy = 0x20300 }
+    for key, given in pairs(changes or {}) do part[key] = given end
+    local c = snp(part, { qemu = "qemu", kernel = "/k/bzImage", shares = { TASK } })
+    c.snp.firmware = part.firmware
+    for key, given in pairs(more or {}) do c[key] = given end
+    return c
+  end
+
+  it("is this vector, in this order", function()
+    assert.same(VECTOR, core.qemu_argv(seed { bare = true }))
+  end)
+
+  it("begins with it where it is to run, and is hardened behind it", function()
+    local words = assert(core.qemu_argv(seed({ firmware = "/f/OVMF.fd" }, {
+      shares = { { tag = "m", path = "/m" }, TASK },
+    })))
+    assert.same(VECTOR, table.move(words, 1, #VECTOR, 1, {}))
+    local rest = table.move(words, #VECTOR + 1, #words, 1, {})
+    for _, word in ipairs { "-nodefaults", "-no-user-config", "-sandbox" } do
+      assert.is_true(has(rest, word), word)
+    end
+    assert.equal("/f/OVMF.fd", value(rest, "-bios"))
+    assert.equal("/k/initramfs.cpio", value(rest, "-initrd"))
+    assert.is_false(has(rest, "-kernel"))
+    assert.same({ "local,path=/m,mount_tag=m,security_model=none" }, values(rest, "-virtfs"))
+  end)
+
+  it("refuses what it has no words for", function()
+    for _, case in ipairs { { host_data = base64(32) }, { vcek_disabled = true },
+      { id_block = base64(96), id_auth = base64(4096) } } do
+      local words, message = core.qemu_argv(seed(case))
+      assert.is_nil(words)
+      assert.matches("cannot be said in the dialect seed", message, 1, true)
+    end
+    local words, message = core.qemu_argv(seed({}, { shares = {} }))
+    assert.is_nil(words)
+    assert.matches("needs the share 'task'", message, 1, true)
   end)
 end)

@@ -39,6 +39,7 @@ vm.__index = vm
 
 ---@class kavach.vm.options
 ---@field argv fun(dir: string): string[]?, string? the command line, given the private directory
+---@field program? userdata what is run, open; nil: what the command line names
 ---@field boot_ms integer how long the boot may take; 0: for ever
 ---@field heartbeat_ms integer
 ---@field sockets? table<string, fun(stream: userdata)> other sockets that QEMU connects to
@@ -113,7 +114,7 @@ end
 
 local function spawn(self)
   local child, _, out, errors = core.spawn({
-    argv = self.argv,
+    argv = self.argv, program = self.program,
     -- QEMU's own files and helpers are found from its path; it needs nothing of the host's
     -- environment. What it makes by name lands in the private directory, and goes with it.
     env = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "TMPDIR=" .. self.dir },
@@ -153,6 +154,7 @@ local function new(options)
     changed = waiters.new(),
     on_step = options.on_step or function() end,
     keep = options.keep, bounds = options.bounds,
+    program = options.program,
     dirs = options.dirs or {},
     handlers = options.sockets or {},
   }, vm)
