@@ -17,6 +17,20 @@ bool kv_cpu_has_virt(void) {
   return __get_cpuid(AMD_FEATURES, &eax, &ebx, &ecx, &edx) && (ecx & SVM);
 }
 
+/* Fn8000_001F EAX bits 1, 3 and 4; ECX: NumEncryptedGuests; EDX: MinSevNoEsAsid. */
+static const unsigned ENCRYPTED_MEMORY = 0x8000001f, SEV = 1u << 1, SEV_ES = 1u << 3,
+                      SEV_SNP = 1u << 4;
+
+kv_cpu_sev kv_cpu_sev_features(void) {
+  unsigned eax, ebx, ecx, edx;
+  if (!__get_cpuid(ENCRYPTED_MEMORY, &eax, &ebx, &ecx, &edx)) return (kv_cpu_sev){0};
+  return (kv_cpu_sev){.sev = (eax & SEV) != 0,
+                      .sev_es = (eax & SEV_ES) != 0,
+                      .snp = (eax & SEV_SNP) != 0,
+                      .guests = ecx,
+                      .sev_from = edx};
+}
+
 static bool has_steady_tsc(void) {
   unsigned eax, ebx, ecx, edx;
   return __get_cpuid(POWER_FEATURES, &eax, &ebx, &ecx, &edx) && (edx & TSC_INVARIANT);
@@ -55,6 +69,8 @@ uint32_t kv_cpu_tsc_khz(void) {
 #else
 
 bool kv_cpu_has_virt(void) { return false; }
+
+kv_cpu_sev kv_cpu_sev_features(void) { return (kv_cpu_sev){0}; }
 
 uint32_t kv_cpu_tsc_khz(void) { return 0; }
 

@@ -269,10 +269,23 @@ static int cpu_has_virt(lua_State *L) {
   return 1;
 }
 
+/* cpu_sev(): { sev=, sev_es=, snp=, guests=, sev_from= }, as in kv_cpu_sev */
+static int cpu_sev(lua_State *L) {
+  kv_cpu_sev features = kv_cpu_sev_features();
+  lua_createtable(L, 0, 5);
+  lua_pushboolean(L, features.sev), lua_setfield(L, -2, "sev");
+  lua_pushboolean(L, features.sev_es), lua_setfield(L, -2, "sev_es");
+  lua_pushboolean(L, features.snp), lua_setfield(L, -2, "snp");
+  lua_pushinteger(L, features.guests), lua_setfield(L, -2, "guests");
+  lua_pushinteger(L, features.sev_from), lua_setfield(L, -2, "sev_from");
+  return 1;
+}
+
 void kv_lua_qemu(lua_State *L) {
   static const luaL_Reg FUNCTIONS[] = {{"qemu_argv", qemu_argv},
                                        {"qemu_find", qemu_find},
                                        {"cpu_has_virt", cpu_has_virt},
+                                       {"cpu_sev", cpu_sev},
                                        {NULL, NULL}};
   luaL_setfuncs(L, FUNCTIONS, 0);
 }

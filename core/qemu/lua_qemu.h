@@ -1,5 +1,5 @@
 /*
- * What Lua sees of this room: qemu_argv, qemu_find, cpu_has_virt.
+ * What Lua sees of this room: qemu_argv, qemu_find, cpu_has_virt, cpu_sev.
  */
 #ifndef KV_QEMU_LUA_QEMU_H
 #define KV_QEMU_LUA_QEMU_H
