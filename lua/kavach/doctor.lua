@@ -56,7 +56,7 @@ local OPTIONS <const> = {
 }
 
 ---@class kavach.doctor.seen what the checks so far have found
----@field qemu? string its path
+---@field qemu? kavach.qemu open, if it is one that can be used
 ---@field qemu_version? string
 ---@field files? { kernel: string, initrd: string } that can be booted
 ---@field manifest? table of the guest's image

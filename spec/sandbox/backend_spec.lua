@@ -1,9 +1,10 @@
 local backend = require "kavach.sandbox.backend"
 
--- A machine where KVM works, but for what the test says.
+-- A machine where KVM works, and SEV-SNP does not, but for what the test says.
 local function machine(but)
   local m = {
     cpu_has_virt = function() return true end,
+    cpu_sev = function() return { snp = false } end,
     open_kvm = function() return true end,
     run_probe = function()
       return { exit_code = 0, timed_out = false, stdout = "a VM ran under KVM\n", stderr = "" }
@@ -75,9 +76,12 @@ describe("The backend", function()
   end)
 
   it("sev-snp fails closed, and so does anything that must be confidential", function()
+    local snp = require("kavach.sandbox.snp").machine
+    local hopeless = setmetatable({ cpu_sev = function() return { snp = false } end },
+      { __index = snp })
     for _, ask in ipairs { { "sev-snp" }, { "auto", "required" }, { "kvm", "required" },
       { "tcg", "required" } } do
-      local choice, why = backend.choose(ask[1], ask[2], machine())
+      local choice, why = backend.choose(ask[1], ask[2], machine { snp = hopeless })
       assert.is_nil(choice)
       assert.equal("backend_unavailable", why.kind)
       assert.matches("sev-snp", why.message, 1, true)

@@ -16,14 +16,14 @@ local LEAST_FREE <const> = 16 * MIB
 
 ---@param seen kavach.doctor.seen
 function M.qemu(seen)
-  local path = seen.found_qemu
-  if not path then return row.missing(seen.no_qemu, INSTALL) end
+  local opened = seen.found_qemu
+  if not opened then return row.missing(tostring(seen.no_qemu), INSTALL) end
   local found, why = seen.ask_version()
   if not found then return row.missing(why, INSTALL) end
   why = version.too_old(found)
-  if why then return row.missing(("%s: %s"):format(path, why), INSTALL) end
-  seen.qemu, seen.qemu_version = path, found
-  return row.ok(("%s, version %s"):format(path, found))
+  if why then return row.missing(("%s: %s"):format(opened.path, why), INSTALL) end
+  seen.qemu, seen.qemu_version = opened, found
+  return row.ok(("%s, version %s"):format(opened.path, found))
 end
 
 local function elsewhere(place)

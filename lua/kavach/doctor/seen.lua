@@ -4,6 +4,7 @@
 local core = require "kavach.core"
 local backend = require "kavach.sandbox.backend"
 local image = require "kavach.sandbox.image"
+local qemus = require "kavach.sandbox.qemu"
 local task = require "kavach.task"
 
 local M = {}
@@ -13,19 +14,20 @@ local QUIT <const> = '{"execute":"qmp_capabilities"}\n{"execute":"quit"}\n'
 
 ---Has QEMU build the machine of a backend, with the guest's kernel in it, and not start it. What it
 ---cannot take of the command line it says at once.
----@param qemu string
+---@param qemu kavach.qemu
 ---@param files { kernel: string, initrd: string }
 ---@param name string of the backend
 ---@return { ok: boolean, why?: string, late?: boolean, version?: string }
 local function try_machine(qemu, files, name)
   local argv, why = core.qemu_argv {
-    backend = name, qemu = qemu, cpus = 2, memory_mb = 512, kernel = files.kernel,
+    backend = name, qemu = qemu.path, cpus = 2, memory_mb = 512, kernel = files.kernel,
     initrd = files.initrd,
   }
   if not argv then return { ok = false, why = why } end
   table.move({ "-S", "-qmp", "stdio" }, 1, 3, #argv + 1, argv)
   local result, failed = require("kavach.process").exec(argv,
-    { stdin = QUIT, timeout_ms = LOOK_MS, grace_ms = 0, max_output = 64 * 1024, env = {} })
+    { program = qemu.program, stdin = QUIT, timeout_ms = LOOK_MS, grace_ms = 0,
+      max_output = 64 * 1024, env = {} })
   if not result then return { ok = false, why = tostring(failed) } end
   if result.timed_out then
     return { ok = false, late = true, why = ("QEMU did not start within %d ms"):format(LOOK_MS) }
@@ -50,7 +52,7 @@ end
 ---@return kavach.doctor.seen
 function M.new(wanted)
   local seen = { wanted = wanted }
-  local qemu, why = core.qemu_find()
+  local qemu, why = qemus.find {}
   seen.found_qemu, seen.no_qemu = qemu, why
   local files = image.find {}
   seen.found_files, seen.image_ok, seen.image_error = files, image.check(files)

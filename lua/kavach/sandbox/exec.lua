@@ -67,7 +67,7 @@ function exec.begin(self, given, options, stdin, level)
     argv = words, shell = type(given) == "string", env = environment(self, options.env),
     cwd = options.cwd, user = options.user, stdin = stdin, pty = options.pty,
   }
-  if self.share then
+  if self.config.transport == "share" then
     spec, why = self.share:command(spec)
     if not spec then return nil, why end
   end

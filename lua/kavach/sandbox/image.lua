@@ -36,10 +36,12 @@ end
 
 ---The paths that a configuration stands for, whether or not there is anything.
 ---@param options { kernel?: string, initrd?: string }
+---@param backend? string sev-snp guests start as a bzImage, the others quicker as a vmlinux
 ---@return { kernel: string, initrd: string }
-function image.find(options)
+function image.find(options, backend)
+  local name = backend == "sev-snp" and "bzImage" or "vmlinux"
   return {
-    kernel = find(options.kernel, "KAVACH_KERNEL", "vmlinux", "/var/lib/kavach/vmlinuz-sev"),
+    kernel = find(options.kernel, "KAVACH_KERNEL", name, "/var/lib/kavach/vmlinuz-sev"),
     initrd = find(options.initrd, "KAVACH_INITRD", "initramfs.cpio",
       "/var/lib/kavach/initramfs.cpio"),
   }
@@ -88,7 +90,7 @@ local function check_elf(file, head)
 end
 
 -- Documentation/arch/x86/boot.rst of the kernel: "HdrS" at 0x202.
-local function check_kernel(path)
+local function check_kernel(path, backend)
   local file <close>, why = io.open(path, "rb")
   if not file then return nil, why end
   local head, unreadable = file:read(0x206)
@@ -96,6 +98,10 @@ local function check_kernel(path)
     return nil, ("%s: %s"):format(path, unreadable or "the file is empty")
   end
   if head:sub(1, 4) == "\x7fELF" then
+    if backend == "sev-snp" then
+      return nil, ("%s: it is an ELF vmlinux, which QEMU cannot measure: give its bzImage"):format(
+        path)
+    end
     local ok, not_elf = check_elf(file, head)
     if not ok then return nil, ("%s: it is %s"):format(path, not_elf) end
     return true
@@ -114,10 +120,11 @@ end
 
 ---Checks that the files are there and are what they should be.
 ---@param files { kernel: string, initrd: string }
+---@param backend? string
 ---@return boolean? true
 ---@return kavach.Error?
-function image.check(files)
-  local ok, why = check_kernel(files.kernel)
+function image.check(files, backend)
+  local ok, why = check_kernel(files.kernel, backend)
   if not ok then
     return err.fail("creation_failed", "the guest's kernel: " .. why,
       { op = "sandbox", path = files.kernel })

@@ -14,13 +14,14 @@ local image = require "kavach.sandbox.image"
 local moves = require "kavach.sandbox.moves"
 local network = require "kavach.sandbox.network"
 local plan = require "kavach.sandbox.plan"
+local qemu = require "kavach.sandbox.qemu"
 local registry = require "kavach.sandbox.registry"
 local vm = require "kavach.sandbox.vm"
 
 local M = {}
 
 ---@class kavach.Sandbox
----@field backend string "tcg" or "kvm"
+---@field backend string "sev-snp", "kvm" or "tcg"
 ---@field confidential boolean
 ---@field vm kavach.vm
 ---@field id string PID-N
@@ -45,18 +46,21 @@ local function set_up(self, steps)
 end
 
 local function prepare(checked, on_step)
-  local chosen, why = backend.choose(checked.backend, checked.confidential)
+  local chosen, why = backend.choose(checked.backend, checked.confidential, nil, checked)
   if not chosen then return nil, why end
   on_step("the backend is " .. chosen.name)
-  local able
-  able, why = config.check_backend(checked, chosen.name)
-  if not able then return nil, why end
-  local qemu
-  qemu, why = plan.qemu(checked)
-  if not qemu then return nil, why end
-  local planned = plan.new(checked, chosen.name, qemu)
   local ok
-  ok, why = image.check(planned.files)
+  ok, why = config.check_backend(checked, chosen.name)
+  if not ok then return nil, why end
+  local found = chosen.snp and chosen.snp.qemu
+  if not found then
+    found, why = qemu.find(checked)
+    if not found then return nil, why end
+  end
+  local planned = plan.new(checked, chosen.name, found.path,
+    chosen.snp and require("kavach.sandbox.snp").launch(checked, chosen.snp))
+  planned.qemu = found
+  ok, why = image.check(planned.files, chosen.name)
   if not ok then return nil, why end
   return planned
 end
@@ -87,20 +91,23 @@ function M.launch(options, hooks, level)
   local planned
   planned, why = prepare(checked, on_step)
   if not planned then return nil, why end
-  local self = { config = checked, backend = planned.launch.backend, confidential = false }
+  local name = planned.launch.backend
+  local self = {
+    config = checked, backend = name, confidential = name == "sev-snp", qemu = planned.qemu,
+  }
   local ok
   ok, why = add_network(self, planned)
   if ok then ok, why = registry.enter(self, on_step) end
   if not ok then return nil, why end
   local dirs = {}
-  if checked.transport == "share" then
+  if plan.needs_task_share(planned, checked) then
     self.share, why = require("kavach.sandbox.share").new()
     if not self.share then
       registry.leave(self)
       return nil, why
     end
     dirs[1] = self.share.dir
-    plan.add_task_share(planned, self.share.dir)
+    plan.add_task_share(planned, self.share.dir, checked)
   end
   self.vm, why = vm.start {
     argv = function(dir)
@@ -108,6 +115,7 @@ function M.launch(options, hooks, level)
       if not made then return nil, trouble end
       return plan.argv(planned)
     end,
+    program = planned.qemu.program,
     dirs = dirs, boot_ms = checked.boot_timeout_ms, heartbeat_ms = checked.heartbeat_ms,
     keep = checked.keep, on_step = on_step, sockets = self.network and self.network:sockets(),
     bounds = {
@@ -148,14 +156,15 @@ function M.dry_run(options)
   if not checked then return nil, why end
   local name = checked.backend
   if name == "auto" or checked.confidential == "required" then
-    local chosen = backend.choose(name, checked.confidential)
+    local chosen = backend.choose(name, checked.confidential, nil, checked)
     name = chosen and chosen.name or "sev-snp"
   end
-  local able
-  able, why = config.check_backend(checked, name)
-  if not able then return nil, why end
-  local planned = plan.new(checked, name, plan.qemu(checked, true))
-  if checked.transport == "share" then plan.add_task_share(planned, "task") end
+  local fits
+  fits, why = config.check_backend(checked, name)
+  if not fits then return nil, why end
+  local planned = plan.new(checked, name, qemu.name(checked),
+    name == "sev-snp" and require("kavach.sandbox.snp").dry_launch(checked) or nil)
+  if plan.needs_task_share(planned, checked) then plan.add_task_share(planned, "task", checked) end
   return plan.argv(planned)
 end
 
@@ -165,7 +174,7 @@ end
 ---@return kavach.Error
 function Sandbox:explained(cause)
   if cause.kind ~= "creation_failed" then return cause end
-  return require("kavach.sandbox.postmortem").explain(cause, self.vm.argv[1],
+  return require("kavach.sandbox.postmortem").explain(cause, self.qemu,
     self.config.memory_limit_mb)
 end
 

@@ -25,9 +25,10 @@ local AGENT_SOCKET <const>, QMP_SOCKET <const> = "agent.sock", "qmp.sock"
 ---@param config table checked
 ---@param backend string
 ---@param qemu string
+---@param snp table? what a sev-snp guest is launched with
 ---@return kavach.plan
-function plan.new(config, backend, qemu)
-  local files = image.find(config)
+function plan.new(config, backend, qemu, snp)
+  local files = image.find(config, backend)
   local shares, steps, disks = {}, {}, {}
   storage.add(config, shares, disks, steps)
   for i, mount in ipairs(config.mounts) do
@@ -47,17 +48,28 @@ function plan.new(config, backend, qemu)
       cpus = config.cpu_limit, memory_mb = config.memory_limit_mb,
       kernel = files.kernel, initrd = files.initrd,
       agent_socket = AGENT_SOCKET, qmp_socket = QMP_SOCKET, console = true,
-      shares = shares, disks = disks, network = network.launch(config.network),
+      shares = shares, disks = disks, network = network.launch(config.network), snp = snp,
     },
   }
 end
 
----Adds the folder that commands of the share transport are written to.
+---Whether there is to be a folder that commands are written to: the seed dialect always has it.
+---@param self kavach.plan
+---@param config table checked
+---@return boolean
+function plan.needs_task_share(self, config)
+  local snp = self.launch.snp
+  return config.transport == "share" or (snp and snp.dialect == "seed") or false
+end
+
+---Adds that folder, which the guest mounts if commands come by it.
 ---@param self kavach.plan
 ---@param dir string
-function plan.add_task_share(self, dir)
+---@param config table checked
+function plan.add_task_share(self, dir, config)
   local shares, steps = self.launch.shares, self.setup
   shares[#shares + 1] = { tag = "task", path = dir, readonly = true }
+  if config.transport ~= "share" then return end
   -- Before the limits, behind which nothing can be mounted.
   local at = self.limits and #steps or #steps + 1
   table.insert(steps, at, setup.mount("task", plan.TASK_TARGET, true))
@@ -88,18 +100,6 @@ function plan.argv(self)
   local argv, why, kind = core.qemu_argv(self.launch)
   if argv then return argv end
   return err.fail(kind or "invalid_argument", why, { op = "sandbox" })
-end
-
----QEMU's path; where it may be missing, the name it would be looked for by.
----@param config table
----@param dry? boolean
----@return string? path
----@return kavach.Error?
-function plan.qemu(config, dry)
-  local path, why, kind = core.qemu_find(config.qemu_path)
-  if path then return path end
-  if dry then return config.qemu_path or os.getenv "KAVACH_QEMU" or "qemu-system-x86_64" end
-  return err.fail(kind or "backend_unavailable", why, { op = "sandbox" })
 end
 
 return plan

@@ -9,7 +9,7 @@ local postmortem = {}
 local ENOUGH_MB <const> = 96
 
 ---@param cause kavach.Error
----@param qemu string its path
+---@param qemu kavach.qemu
 ---@param memory_mb integer of the guest
 ---@return kavach.Error cause, which may say more now
 function postmortem.explain(cause, qemu, memory_mb)

@@ -5,22 +5,19 @@ local console = require "kavach.sandbox.console"
 
 local version = {}
 
-local ANSWER_MS <const> = 2000
 -- The oldest that takes the command lines of core/qemu: spelled-out booleans in -chardev.
 version.OLDEST = 6
 
----@param qemu string its path
+---@param found kavach.qemu
 ---@param ms? integer how long it may take
 ---@return string? version "7.2.22"
 ---@return string? why it is no QEMU
-function version.ask(qemu, ms)
-  local answer = require("kavach.process").exec({ qemu, "--version" },
-    { timeout_ms = ms or ANSWER_MS, grace_ms = 0, max_output = 4096, env = {} })
-  local text = answer and not answer.timed_out and answer.stdout or ""
-  local found = text:match "QEMU emulator version (%d+[%d.]*)"
-  if found then return found end
+function version.ask(found, ms)
+  local text = require("kavach.sandbox.qemu").ask(found, ms, "--version") or ""
+  local number = text:match "QEMU emulator version (%d+[%d.]*)"
+  if number then return number end
   return nil, ("%s does not answer --version as QEMU does: is it QEMU?"):format(
-    console.printable(qemu))
+    console.printable(found.path))
 end
 
 ---@param found string
