@@ -40,12 +40,20 @@ local CHECKS <const> = {
   { name = "image", room = "guest", required = true },
   { name = "agent", room = "guest" },
   { name = "pair", room = "guest" },
-  { name = "sev-snp", room = "backends", required = true, needed_by = "sev-snp" },
+  { name = "snp-cpu", room = "snp", required = true, needed_by = "sev-snp" },
+  { name = "snp-kvm", room = "snp", required = true, needed_by = "sev-snp" },
+  { name = "snp-firmware", room = "snp", required = true, needed_by = "sev-snp" },
+  { name = "snp-asids", room = "snp" },
+  { name = "snp-qemu", room = "snp", required = true, needed_by = "sev-snp" },
+  { name = "snp-ovmf", room = "snp", required = true, needed_by = "sev-snp" },
+  { name = "snp-policy", room = "snp", required = true, needed_by = "sev-snp" },
+  { name = "sev-snp", room = "snp", required = true, needed_by = "sev-snp" },
   { name = "kvm", room = "backends", required = true, needed_by = "kvm" },
   { name = "tcg", room = "backends", required = true, needed_by = "tcg" },
   { name = "private", room = "host", required = true },
   { name = "memory", room = "host" },
   { name = "descriptors", room = "host" },
+  { name = "cgroup", room = "host" },
   { name = "certificates", room = "host" },
   { name = "probe", room = "probe", required = true },
 }
@@ -63,7 +71,8 @@ local OPTIONS <const> = {
 ---@field release? string of the guest's kernel
 ---@field wanted string the backend asked for, or "auto"
 ---@field backend? string the best that works, or the one asked for if it works
----@field trial fun(name: string): table what QEMU said when it was to make that machine
+---@field snp? kavach.snp.found what there is of SEV-SNP
+---@field snp_machine? kavach.snp.machine what that is asked of, if not of this machine
 
 -- With "auto", what a backend needs is needed if no better one works.
 local function is_required(entry, seen)

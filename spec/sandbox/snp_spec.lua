@@ -72,9 +72,9 @@ local MISSING <const> = {
     { run_sev_probe = probe { code = 0, says = lib.hex(status { state = 0 }) } } },
   { "no qemu-system-x86_64", "",
     { find_qemu = function() return nil, "no qemu-system-x86_64" end } },
-  { "has no SEV-SNP guests", "9.1",
-    { dialect = function() return nil, "QEMU 7.2 has no SEV-SNP guests: install QEMU 9.1" end } },
-  { "OVMF: nothing", "", { check_ovmf = function() return nil, "OVMF: nothing" end } },
+  { "QEMU 7.2 has no SEV-SNP guests", "install QEMU 9.1",
+    { dialect = function() return nil, "QEMU 7.2 has no SEV-SNP guests" end } },
+  { "OVMF: nothing", "ovmf-amdsev", { check_ovmf = function() return nil, "OVMF: nothing" end } },
 }
 
 describe("The backend sev-snp", function()
@@ -273,7 +273,6 @@ describe("The firmware of SNP guests", function()
       local ok, why = ovmf.check(host.write(folder .. "/" .. name, case[1]))
       assert.is_nil(ok)
       assert.matches(case[2], why, 1, true)
-      assert.matches("ovmf-amdsev", why, 1, true)
     end
     local ok, why = ovmf.check(folder .. "/none")
     assert.is_nil(ok)

@@ -1,4 +1,4 @@
--- What runs guests here: sev-snp, kvm, tcg.
+-- What runs guests here beside sev-snp (snp.lua): kvm, tcg.
 
 local backend = require "kavach.sandbox.backend"
 local row = require "kavach.doctor.row"
@@ -50,14 +50,6 @@ function M.kvm(seen)
     return row.missing(trial.why, { advice = "use a QEMU that has KVM built in" })
   end
   return works(seen, "kvm", "a VM of one instruction ran within a second")
-end
-
-M["sev-snp"] = function()
-  local device, why = io.open("/dev/sev", "r+b")
-  if device then device:close() end
-  return row.missing(("this version of kavach cannot launch SEV-SNP guests; %s"):format(
-    device and "/dev/sev is there" or tostring(why)),
-    { advice = "run without it (the backends tcg and kvm are not confidential)" })
 end
 
 ---@param seen kavach.doctor.seen

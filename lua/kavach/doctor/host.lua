@@ -86,6 +86,15 @@ function M.descriptors()
   return row.warning(found, { command = "ulimit -n " .. hard })
 end
 
+---Where a guest that took over its QEMU is held to what it was given (sandbox/host_cgroup.lua).
+function M.cgroup()
+  local available, where = require("kavach.sandbox.host_cgroup").probe()
+  if available then return row.ok("QEMU gets a control group of its own in " .. where) end
+  return row.warning("QEMU runs without a control group of its own: " .. where, {
+    advice = "start kavach in a delegated one: systemd-run --user --scope -p Delegate=yes kavach …",
+  })
+end
+
 ---Verifying needs AMD's certificates; sandboxes do not.
 function M.certificates()
   local dir, why = require("kavach.attest.cache").default_dir()

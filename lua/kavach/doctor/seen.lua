@@ -48,17 +48,27 @@ local function start(look, ...)
   end
 end
 
+-- What there is of SEV-SNP. The QEMU that is there has been opened already.
+local function look_snp(qemu)
+  local snp = require "kavach.sandbox.snp"
+  local machine = qemu and setmetatable({ find_qemu = function() return qemu end },
+    { __index = snp.machine })
+  return snp.look({}, true, machine or snp.machine)
+end
+
 ---@param wanted string a backend, or "auto"
 ---@return kavach.doctor.seen
 function M.new(wanted)
   local seen = { wanted = wanted }
   local qemu, why = qemus.find {}
+  if qemu then qemu.answer_ms = LOOK_MS end
   seen.found_qemu, seen.no_qemu = qemu, why
   local files = image.find {}
   seen.found_files, seen.image_ok, seen.image_error = files, image.check(files)
   seen.kvm = start(backend.probe_kvm)
+  seen.look_snp = start(look_snp, qemu)
   if qemu then
-    seen.ask_version = start(require("kavach.sandbox.version").ask, qemu, LOOK_MS)
+    seen.ask_version = start(require("kavach.sandbox.version").ask, qemu)
     seen.tcg = seen.image_ok and start(try_machine, qemu, files, "tcg")
   end
   ---What QEMU says to kavach's machine with KVM; only once it is known that KVM works.

@@ -12,7 +12,7 @@ local KERNEL_HASHES <const> = 0x10 -- type of a section: core/snp/ovmf.h
 -- Where Debian (ovmf-amdsev) and Fedora (edk2-ovmf) have it.
 local PLACES <const> = { "/usr/share/ovmf/OVMF.amdsev.fd", "/usr/share/edk2/ovmf/OVMF.amdsev.fd" }
 
-local INSTALL <const> = "install one (Debian's package ovmf-amdsev has it as "
+ovmf.INSTALL = "install one (Debian's package ovmf-amdsev has it as "
   .. "/usr/share/ovmf/OVMF.amdsev.fd), or set KAVACH_OVMF to the path of one"
 
 ---The path of the firmware, whether or not there is anything.
@@ -47,14 +47,14 @@ end
 function ovmf.check(path)
   local shown = console.printable(path)
   local file <close>, why = io.open(path, "rb")
-  if not file then return nil, ("OVMF: %s: %s"):format(console.printable(why), INSTALL) end
+  if not file then return nil, "OVMF: " .. console.printable(why) end
   local bytes, unreadable = file:read(MOST + 1)
   if not bytes then
-    return nil, ("OVMF: %s: %s: %s"):format(shown, unreadable or "the file is empty", INSTALL)
+    return nil, ("OVMF: %s: %s"):format(shown, unreadable or "the file is empty")
   end
   why = #bytes > MOST and "it is larger than what QEMU takes as firmware" or ovmf.unfit(bytes)
   if not why then return true end
-  return nil, ("OVMF: %s: %s: %s"):format(shown, why, INSTALL)
+  return nil, ("OVMF: %s: %s"):format(shown, why)
 end
 
 return ovmf

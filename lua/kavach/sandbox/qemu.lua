@@ -13,6 +13,9 @@ local MOST_OUTPUT <const> = 256 * 1024
 ---@class kavach.qemu
 ---@field path string what it was found as
 ---@field program userdata the open file
+---@field answer_ms? integer how long it may take to answer a question
+---@field version? string once it was asked
+---@field version? string once it was asked for
 
 local function unavailable(message)
   return err.fail("backend_unavailable", message, { op = "sandbox" })
@@ -58,12 +61,12 @@ end
 
 ---Runs it with these words, and returns what it prints.
 ---@param found kavach.qemu
----@param ms integer? how long it may take
 ---@param ... string
 ---@return string? output nil if it does not answer
-function qemu.ask(found, ms, ...)
+function qemu.ask(found, ...)
   local answer = require("kavach.process").exec({ found.path, ... }, {
-    program = found.program, timeout_ms = ms or ANSWER_MS, grace_ms = 0, max_output = MOST_OUTPUT,
+    program = found.program, timeout_ms = found.answer_ms or ANSWER_MS, grace_ms = 0,
+    max_output = MOST_OUTPUT,
     env = {},
   })
   return answer and not answer.timed_out and answer.stdout or nil
@@ -84,20 +87,22 @@ function qemu.dialect_of(objects)
   if has_object(objects, "memory-backend-memfd") then return "upstream" end
 end
 
+qemu.INSTALL_SNP_COMMAND = "sudo apt install -t bookworm-backports qemu-system-x86"
+qemu.INSTALL_SNP = ("install QEMU 9.1 or later (on Debian 12: %s), or set KAVACH_QEMU to the path "
+  .. "of one"):format(qemu.INSTALL_SNP_COMMAND)
+
 ---Asks it for its dialect.
 ---@param found kavach.qemu
 ---@return "upstream"|"seed"|nil dialect
 ---@return string? why there is none
 function qemu.dialect(found)
-  local objects = qemu.ask(found, nil, "-object", "help")
+  local objects = qemu.ask(found, "-object", "help")
   local dialect = objects and qemu.dialect_of(objects)
   if dialect then return dialect end
   local shown = console.printable(found.path)
   local version, why = require("kavach.sandbox.version").ask(found)
   if not version then return nil, why end
-  return nil, ("QEMU %s (%s) has no SEV-SNP guests: install QEMU 9.1 or later (on Debian 12: "
-    .. "apt install -t bookworm-backports qemu-system-x86), or set KAVACH_QEMU to the path of one")
-    :format(version, shown)
+  return nil, ("QEMU %s (%s) has no SEV-SNP guests"):format(version, shown)
 end
 
 return qemu

@@ -104,39 +104,44 @@ function M.status(machine)
   return nil, said ~= "" and said or "/dev/sev: the firmware does not tell its SNP status"
 end
 
+-- Each of these returns nothing; or what is missing, what to do about it, and the command that does
+-- it, if there is one.
+
 ---@param found kavach.snp.found
 local function cpu(machine, _, found)
   found.cpu = machine.cpu_sev()
   if found.cpu.snp then return nil end
-  return "the processor has no SEV-SNP: an AMD EPYC 7003 or later is needed, with SEV-SNP turned "
+  return "the processor has no SEV-SNP", "an AMD EPYC 7003 or later is needed, with SEV-SNP turned "
     .. "on in the firmware's setup, and no hypervisor below that hides it"
 end
 
 local ENABLE <const> = "turn SEV-SNP on in the firmware's setup, and use Linux 6.11 or later with "
   .. "kvm_amd's parameter sev_snp=1"
 
+local LET_OPEN <const> = "let this user open it"
+
 local function kvm(machine)
   local value, why = machine.kvm_snp()
   if value ~= "Y" then
-    return ("KVM cannot run SNP guests (%s): %s"):format(
-      value and ("%s is %s"):format(PARAMETER, value) or tostring(why), ENABLE)
+    return ("KVM cannot run SNP guests (%s)"):format(
+      value and ("%s is %s"):format(PARAMETER, value) or tostring(why)), ENABLE
   end
   local opened
   opened, why = machine.open_kvm()
-  if not opened then return ("%s: let this user open it"):format(tostring(why)) end
+  if not opened then return tostring(why), LET_OPEN end
 end
 
 local function device(machine, _, found)
   local status, why = M.status(machine)
   if not status then
-    local advice = why:find("Permission denied", 1, true) and "let this user open it"
-      or "load its driver (sudo modprobe ccp)"
-    return ("%s: %s"):format(why, advice)
+    local denied = why:find("Permission denied", 1, true)
+    if denied then return why, LET_OPEN end
+    return why, "load its driver (sudo modprobe ccp)", "sudo modprobe ccp"
   end
   found.status = status
   if not status.initialised then
-    return ("the SEV firmware (ABI %d.%d) is not set up for SNP: %s"):format(status.api_major,
-      status.api_minor, ENABLE)
+    return ("the SEV firmware (ABI %d.%d) is not set up for SNP"):format(status.api_major,
+      status.api_minor), ENABLE
   end
 end
 
@@ -147,33 +152,35 @@ local function emulator(machine, config, found)
   found.dialect = config.dialect
   if found.dialect then return nil end
   found.dialect, why = machine.dialect(found.qemu)
-  return why
+  if not found.dialect then return why, qemu.INSTALL_SNP, qemu.INSTALL_SNP_COMMAND end
 end
 
 local function firmware(machine, config, found)
   found.firmware = ovmf.find(config.firmware)
   local ok, why = machine.check_ovmf(found.firmware)
-  return not ok and why or nil
+  if not ok then return why, ovmf.INSTALL end
 end
 
 local function policy(machine, config, found)
-  if not found.status or not found.dialect then return nil end
-  local bits = M.policy(config, found.dialect)
+  if not found.status then return nil end
+  local bits = M.policy(config, found.dialect or "upstream")
   local refusals = require("kavach.sandbox.guest_policy_fit")(bits, {
     api_major = found.status.api_major, api_minor = found.status.api_minor, smt = machine.smt(),
     rapl_disabled = found.status.rapl_disabled,
     ciphertext_hiding = found.status.ciphertext_hiding,
   })
   if #refusals == 0 then return nil end
-  return ("the firmware refuses the guest policy 0x%x: %s: choose another guest_policy"):format(
-    bits, table.concat(refusals, ", "))
+  return ("the firmware refuses the guest policy 0x%x: %s"):format(bits,
+    table.concat(refusals, ", ")), "choose another guest_policy"
 end
 
--- What can be told at once stands first.
-local NEEDS <const> = {
-  { name = "cpu", look = cpu }, { name = "kvm", look = kvm }, { name = "device", look = device },
-  { name = "qemu", look = emulator }, { name = "firmware", look = firmware },
-  { name = "policy", look = policy },
+-- What can be told at once stands first. `row` is what `kavach doctor` calls it.
+M.NEEDS = {
+  { name = "cpu", row = "snp-cpu", look = cpu }, { name = "kvm", row = "snp-kvm", look = kvm },
+  { name = "device", row = "snp-firmware", look = device },
+  { name = "qemu", row = "snp-qemu", look = emulator },
+  { name = "firmware", row = "snp-ovmf", look = firmware },
+  { name = "policy", row = "snp-policy", look = policy },
 }
 
 ---@class kavach.snp.found what is there, as far as it is
@@ -182,7 +189,8 @@ local NEEDS <const> = {
 ---@field qemu kavach.qemu?
 ---@field dialect string?
 ---@field firmware string?
----@field missing table<string, string> by the name of the need: what is missing, and what to do
+---@field missing table<string, { found: string, advice: string?,
+--- command: string? }> by the name of the need
 
 ---Looks at what a launch with this configuration needs.
 ---@param config table
@@ -193,11 +201,11 @@ local NEEDS <const> = {
 function M.look(config, all, machine)
   machine = machine or M.machine
   local found, missing = { missing = {} }, {}
-  for _, need in ipairs(NEEDS) do
-    local why = need.look(machine, config, found)
+  for _, need in ipairs(M.NEEDS) do
+    local why, advice, command = need.look(machine, config, found)
     if why then
-      found.missing[need.name] = why
-      missing[#missing + 1] = why
+      found.missing[need.name] = { found = why, advice = advice, command = command }
+      missing[#missing + 1] = advice and ("%s: %s"):format(why, advice) or why
       if not all then break end
     end
   end

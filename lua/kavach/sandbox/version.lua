@@ -9,13 +9,13 @@ local version = {}
 version.OLDEST = 6
 
 ---@param found kavach.qemu
----@param ms? integer how long it may take
 ---@return string? version "7.2.22"
 ---@return string? why it is no QEMU
-function version.ask(found, ms)
-  local text = require("kavach.sandbox.qemu").ask(found, ms, "--version") or ""
-  local number = text:match "QEMU emulator version (%d+[%d.]*)"
-  if number then return number end
+function version.ask(found)
+  if found.version then return found.version end
+  local text = require("kavach.sandbox.qemu").ask(found, "--version") or ""
+  found.version = text:match "QEMU emulator version (%d+[%d.]*)"
+  if found.version then return found.version end
   return nil, ("%s does not answer --version as QEMU does: is it QEMU?"):format(
     console.printable(found.path))
 end
