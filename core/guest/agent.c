@@ -2,9 +2,10 @@
  * The agent: PID 1 of a guest. Serves commands to the host over the port (wire.h).
  *
  *   agent               as PID 1: boots the guest, serves, powers the machine off
- *   agent --socket FD [CGROUP2]
+ *   agent --socket FD [CGROUP2 [COMMAND]]
  *                       for tests, as any process: serves on a socket that it inherited, with
- *                       control groups below the folder CGROUP2 if given. It mounts, loads and
+ *                       control groups below the folder CGROUP2 if given and not empty, and the
+ *                       measured command of the file COMMAND. It mounts, loads and
  *                       powers off nothing, and exits: 0 after POWEROFF or the socket's end,
  *                       1 if the input broke the wire's rules, 2 if it could not start.
  *   agent --version     prints its version
@@ -342,6 +343,7 @@ static _Noreturn void serve_guest(struct kv_agent *agent) {
   kv_boot_first();
   agent->is_init = true;
   agent->initramfs = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  kv_measured_read(&agent->measured, KV_MEASURED_FILE);
   pid_t userland = kv_boot_userland();
   kv_boot_modules(agent->initramfs, "base");
   int fd = kv_boot_port(KV_WIRE_PORT);
@@ -361,7 +363,7 @@ static _Noreturn void serve_guest(struct kv_agent *agent) {
 static int serve_socket(struct kv_agent *agent, int fd, const char *cgroups) {
   for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
   prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-  if (cgroups != NULL && kv_cgroups_prepare(cgroups, false) == 0)
+  if (cgroups != NULL && cgroups[0] != '\0' && kv_cgroups_prepare(cgroups, false) == 0)
     kv_cgroups_open(&agent->cgroups, cgroups);
   int failed = listen_to(agent, fd);
   if (failed != 0) {
@@ -377,11 +379,13 @@ int main(int argc, char **argv) {
   /* Megabytes of buffers: zero in the file, and only what is used is ever touched. */
   static struct kv_agent agent;
   agent.cgroups.root = agent.initramfs = -1;
-  if (argc >= 3 && argc <= 4 && strcmp(argv[1], "--socket") == 0)
+  if (argc >= 3 && argc <= 5 && strcmp(argv[1], "--socket") == 0) {
+    if (argc == 5) kv_measured_read(&agent.measured, argv[4]);
     return serve_socket(&agent, atoi(argv[2]), argv[3]);
+  }
   if (argc == 2 && strcmp(argv[1], "--version") == 0) return puts(KV_AGENT_VERSION) < 0;
   if (getpid() == 1) serve_guest(&agent);
-  dprintf(2,
-          "usage: agent --socket FD [CGROUP2] | --version (or run as a guest's first process)\n");
+  dprintf(2, "usage: agent --socket FD [CGROUP2 [COMMAND]] | --version (or run as a guest's first "
+             "process)\n");
   return 2;
 }

@@ -14,6 +14,7 @@
 #define KV_GUEST_AGENT_H
 
 #include "cgroup.h"
+#include "measured.h"
 #include "outflow.h"
 #include "port.h"
 #include "sink.h"
@@ -78,6 +79,7 @@ struct kv_agent {
     bool begun;           /* so has something to be done in their bounds */
     bool failed;
   } set_up;
+  struct kv_measured measured;
   size_t active_count, turn;
   struct kv_channel *active[KV_CHANNELS_MAX];
   struct kv_channel channels[KV_CHANNELS_MAX];

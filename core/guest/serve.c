@@ -58,6 +58,10 @@ static bool may_start(struct kv_agent *agent, const struct kv_frame *frame) {
 
 static bool start(struct kv_agent *agent, const struct kv_frame *frame) {
   if (kv_channel_find(agent, frame->channel) != NULL) return false;
+  if (!kv_measured_allows(&agent->measured, frame)) {
+    kv_send_failed(agent, frame->channel, EPERM, "this guest runs only its measured command");
+    return true;
+  }
   if (!may_start(agent, frame)) return true;
   struct kv_exec_request exec;
   struct kv_put_request put;

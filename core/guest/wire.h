@@ -102,6 +102,11 @@ enum kv_wire_type {
  * then what is the program's name (argv[0] or /bin/sh) and nothing else. Otherwise what is a text:
  * "working directory DIR", "user NAME: ...", "group NAME: ..." (EINVAL), "too many commands at
  * once" (EAGAIN: more than 256 channels).
+ *
+ * A guest whose initramfs has the file /etc/kavach/command, with a payload of EXEC in it (credits,
+ * rows and columns 0, no flag but KV_WIRE_SHELL), runs just that: EXEC that differs in more than
+ * credits, size, KV_WIRE_WANT_STDIN and KV_WIRE_PTY is answered by FAILED with EPERM, as is
+ * whatever could put other programs in its way (PUT, MOUNT).
  */
 enum kv_wire_exec_flag {
   KV_WIRE_SHELL = 1,

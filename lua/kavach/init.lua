@@ -18,6 +18,7 @@ local PARTS <const> = {
   process = function() return require "kavach.process" end,
   sandbox = function() return require("kavach.sandbox").new end,
   control = function() return require "kavach.sandbox.control" end,
+  measured_initrd = function() return require("kavach.sandbox.measured").initrd end,
   guest_policy = function() return require "kavach.guest_policy" end,
   report = function() return require "kavach.report" end,
   measure = function() return require "kavach.measure" end,

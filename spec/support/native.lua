@@ -12,13 +12,15 @@ M.program = core.library_dir() .. "/agent"
 
 --- Starts one that serves this end of a socket, which it closes here.
 ---@param cgroups? string the folder that it takes for the top of the control groups
+---@param measured? string the file of the command that is all it may run
 ---@return userdata child
 ---@return kavach.Event ended what core.spawn tells of its end
-function M.spawn(socket, cgroups)
+function M.spawn(socket, cgroups, measured)
   local ended = task.event()
+  local argv = { M.program, "--socket", "0", cgroups or measured and "" or nil, measured }
   local child = assert(core.spawn({
-    argv = { M.program, "--socket", "0", cgroups },
-    stdin = socket, stdout = "null", stderr = "inherit",
+    argv = argv, stdin = socket, stdout = "null",
+    stderr = measured and "null" or "inherit", -- it tells what is wrong with the file
     env = { "PATH=/usr/bin:/bin" },
   }, function(...) ended:set(...) end))
   socket:close()
@@ -26,10 +28,10 @@ function M.spawn(socket, cgroups)
 end
 
 ---@return table native with fields agent, and methods start, run, close
-function M.open(options)
+function M.open(options, measured)
   local near, far = pair.connect()
   local self = {}
-  self.child, self.ended = M.spawn(far.raw)
+  self.child, self.ended = M.spawn(far.raw, nil, measured)
   self.agent = agent.new(options)
   self.agent:attach(near)
 

@@ -38,13 +38,27 @@ Examples:
    tar c data | kavach run --memory 256 'tar t | wc -l']]
 end
 
+-- Of what the initramfs of a measured command is put together, which a verifier does again.
+local function measured_parts(planned)
+  local made = planned.measured
+  if not made then return nil end
+  local file <close> = io.open(made.initrd, "rb")
+  local size = file and file:seek "end"
+  return {
+    initrd = made.initrd,
+    append_base64 = size and require("kavach.sandbox.base64").encode(
+      require("kavach.sandbox.measured").archive(made.payload, size)),
+  }
+end
+
 local function dry_run(settings, as_json)
-  local argv, why = require("kavach.sandbox").dry_run(settings.sandbox)
-  if not argv then return nil, why end
+  local argv, planned = require("kavach.sandbox").dry_run(settings.sandbox)
+  if not argv then return nil, planned end
   if as_json then
     local json = require "kavach.json"
-    local document
-    document, why = json.encode { version = 1, argv = json.array(argv) }
+    local document, why = json.encode {
+      version = 1, argv = json.array(argv), measured = measured_parts(planned),
+    }
     if not document then return nil, why end
     io.stdout:write(document, "\n")
   else

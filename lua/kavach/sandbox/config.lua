@@ -79,7 +79,7 @@ local OPTIONS = {
 -- nil and an error for what cannot be. `check_backend(checked, backend)`, if it is there, does the
 -- same once the backend is known.
 local GROUPS <const> = {}
-for i, name in ipairs { "machine", "limits", "network", "root", "name" } do
+for i, name in ipairs { "machine", "limits", "network", "root", "measured", "name" } do
   GROUPS[i] = require("kavach.sandbox.config." .. name)
   for option, rule in next, GROUPS[i].options do OPTIONS[option] = rule end
 end
@@ -125,6 +125,19 @@ end
 function config.absolute(path)
   if path:sub(1, 1) == "/" then return path end
   return require("lfs").currentdir() .. "/" .. path
+end
+
+---An environment as the list that a command gets, in one order. What `more` names wins.
+---@param env table
+---@param more table?
+---@return string[]
+function config.env_list(env, more)
+  local merged, list = {}, {}
+  for name, value in next, env do merged[name] = value end
+  for name, value in next, more or {} do merged[name] = value end
+  for name, value in next, merged do list[#list + 1] = name .. "=" .. value end
+  table.sort(list)
+  return list
 end
 
 ---Checks the options of a sandbox and fills in the defaults. Misuse raises at the caller `level`

@@ -3,6 +3,7 @@
 local core = require "kavach.core"
 local err = require "kavach.err"
 local command = require "kavach.sandbox.command"
+local config = require "kavach.sandbox.config"
 local life = require "kavach.sandbox.life"
 local result = require "kavach.sandbox.result"
 
@@ -34,15 +35,6 @@ local function check_command(given, level)
   return words
 end
 
-local function environment(self, more)
-  local merged, list = {}, {}
-  for name, value in next, self.config.env do merged[name] = value end
-  for name, value in next, more or {} do merged[name] = value end
-  for name, value in next, merged do list[#list + 1] = name .. "=" .. value end
-  table.sort(list)
-  return list
-end
-
 ---Why nothing can be asked of the sandbox, if so.
 ---@param self kavach.Sandbox
 ---@return kavach.Error?
@@ -64,9 +56,14 @@ function exec.begin(self, given, options, stdin, level)
   local why = exec.unusable(self)
   if why then return nil, why end
   local spec = {
-    argv = words, shell = type(given) == "string", env = environment(self, options.env),
+    argv = words, shell = type(given) == "string",
+    env = config.env_list(self.config.env, options.env),
     cwd = options.cwd, user = options.user, stdin = stdin, pty = options.pty,
   }
+  if self.config.measured then
+    why = require("kavach.sandbox.measured").refusal(self.config.measured.payload, spec)
+    if why then return nil, why end
+  end
   if self.config.transport == "share" then
     spec, why = self.share:command(spec)
     if not spec then return nil, why end

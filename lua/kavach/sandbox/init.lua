@@ -60,6 +60,7 @@ local function prepare(checked, on_step)
   local planned = plan.new(checked, chosen.name, found.path,
     chosen.snp and require("kavach.sandbox.snp").launch(checked, chosen.snp))
   planned.qemu = found
+  if checked.measured then plan.add_measured(planned, checked.measured.payload) end
   ok, why = image.check(planned.files, chosen.name)
   if not ok then return nil, why end
   return planned
@@ -111,7 +112,7 @@ function M.launch(options, hooks, level)
   end
   self.vm, why = vm.start {
     argv = function(dir)
-      local made, trouble = plan.make_scratch(planned, dir)
+      local made, trouble = plan.furnish(planned, dir)
       if not made then return nil, trouble end
       return plan.argv(planned)
     end,
@@ -150,7 +151,7 @@ end
 ---QEMU's command line for a configuration, whether or not it could run here.
 ---@param options table?
 ---@return string[]? argv
----@return kavach.Error?
+---@return kavach.plan|kavach.Error
 function M.dry_run(options)
   local checked, why = config.check(options)
   if not checked then return nil, why end
@@ -165,7 +166,11 @@ function M.dry_run(options)
   local planned = plan.new(checked, name, qemu.name(checked),
     name == "sev-snp" and require("kavach.sandbox.snp").dry_launch(checked) or nil)
   if plan.needs_task_share(planned, checked) then plan.add_task_share(planned, "task", checked) end
-  return plan.argv(planned)
+  if checked.measured then plan.add_measured(planned, checked.measured.payload) end
+  local argv
+  argv, why = plan.argv(planned)
+  if not argv then return nil, why end
+  return argv, planned
 end
 
 -- ---- running commands ---------------------------------------------------------------------------

@@ -12,8 +12,9 @@ local plan = {}
 
 plan.TASK_TARGET = "/run/kavach/task"
 
--- Inside its private directory QEMU finds the sockets by these names, however long the path is.
+-- Inside its private directory QEMU finds what is there by these names, however long the path is.
 local AGENT_SOCKET <const>, QMP_SOCKET <const> = "agent.sock", "qmp.sock"
+local MEASURED_INITRD <const> = "initrd"
 
 ---@class kavach.plan
 ---@field launch table what core.qemu_argv takes
@@ -21,6 +22,7 @@ local AGENT_SOCKET <const>, QMP_SOCKET <const> = "agent.sock", "qmp.sock"
 ---@field limits? kavach.setup.step the last of those, if there are limits in the guest
 ---@field scratch_mb? integer size of the disk to be made for what the guest writes
 ---@field files { kernel: string, initrd: string }
+---@field measured? { initrd: string, payload: string } what the initramfs is made of
 
 ---@param config table checked
 ---@param backend string
@@ -75,22 +77,35 @@ function plan.add_task_share(self, dir, config)
   table.insert(steps, at, setup.mount("task", plan.TASK_TARGET, true))
 end
 
----Makes what the command line names in the private directory.
----@param self kavach.plan
----@param dir string
----@return boolean? true
----@return kavach.Error?
-function plan.make_scratch(self, dir)
-  if not self.scratch_mb then return true end
-  return storage.make_scratch(dir, self.scratch_mb)
-end
-
 ---Adds the step that sets up the network: ahead of all others but the root's, in which it writes.
 ---@param self kavach.plan
 ---@param step kavach.setup.step
 function plan.add_network(self, step)
   local first = self.setup[1]
   table.insert(self.setup, first and first.kind == wire.ROOT and 2 or 1, step)
+end
+
+---Has the guest's initramfs carry the measured command: it is made in the private directory.
+---@param self kavach.plan
+---@param payload string
+function plan.add_measured(self, payload)
+  self.measured = { initrd = self.launch.initrd, payload = payload }
+  self.launch.initrd = MEASURED_INITRD
+end
+
+---Makes what the command line names in the private directory, once there is one.
+---@param self kavach.plan
+---@param dir string
+---@return boolean? true
+---@return kavach.Error?
+function plan.furnish(self, dir)
+  if self.scratch_mb then
+    local made, why = storage.make_scratch(dir, self.scratch_mb)
+    if not made then return nil, why end
+  end
+  if not self.measured then return true end
+  return require("kavach.sandbox.measured").write(self.measured.initrd, self.measured.payload,
+    dir .. "/" .. MEASURED_INITRD)
 end
 
 ---@param self kavach.plan

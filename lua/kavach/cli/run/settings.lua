@@ -78,6 +78,11 @@ function M.read(args)
   settings.get, why = copies(args.get, "--get", "^(/[^:]*):(.+)$", "SRC")
   if not settings.get then return nil, why end
   settings.copy.max_bytes = args.max_copy
+  if settings.sandbox.transport == "measured" then
+    if #settings.put > 0 then return wrong "--put does not go with --transport measured" end
+    settings.sandbox.measured =
+      { command = settings.command, cwd = args.workdir, user = args.user }
+  end
   return settings
 end
 

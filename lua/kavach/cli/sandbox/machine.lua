@@ -9,8 +9,9 @@ function M.configure(parser)
     :choices { "auto", "tcg", "kvm", "sev-snp" }
   parser:option("--confidential", "required: fail unless the guest is a confidential one; "
     .. "preferred."):argname "HOW":choices { "required", "preferred" }
-  parser:option("--transport", "How the command reaches the guest: agent or share.")
-    :argname "NAME":choices { "agent", "share" }
+  parser:option("--transport", "How the command reaches the guest: agent, share, or measured: in "
+    .. "its initramfs, so that a report's digest tells what ran."):argname "NAME"
+    :choices { "agent", "share", "measured" }
   parser:option("--qemu", "The QEMU to run (also KAVACH_QEMU)."):argname "FILE"
   parser:option("--qemu-sha256", "Fail unless that is its SHA-256."):argname "HEX"
   parser:option("--dialect", "sev-snp: how QEMU wants the guest described: upstream (9.1 and "

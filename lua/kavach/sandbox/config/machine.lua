@@ -43,7 +43,7 @@ local ID_BLOCK_POLICY <const> = 0x58
 M.options = {
   backend = { enum = { "auto", "sev-snp", "kvm", "tcg" }, default = "auto" },
   confidential = { enum = { "required", "preferred" } },
-  transport = { enum = { "agent", "share" }, default = "agent" },
+  transport = { enum = { "agent", "share", "measured" }, default = "agent" },
   qemu_path = PATH,
   qemu_sha256 = {
     type = "string",
