@@ -1,5 +1,6 @@
 /* Whatever a path contains, it stays one value of one option: read as QEMU reads it, the option of
- * a share gives back the path and nothing else. */
+ * a share gives back the path and nothing else. What an SEV-SNP guest is launched with is refused,
+ * or a value as well. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,26 +32,71 @@ static void check_share(const kv_argv *argv, const char *path) {
   if (strcmp(read_value(option + sizeof BEFORE - 1, path), AFTER) != 0) abort();
 }
 
+/* The word behind an option; `which` counts from 0. */
+static const char *word_behind(const kv_argv *argv, const char *option, int which) {
+  for (size_t i = 1; i + 1 < argv->count; i++)
+    if (strcmp(argv->items[i], option) == 0 && which-- == 0) return argv->items[i + 1];
+  abort();
+}
+
+static void expect(bool fine) {
+  if (!fine) abort();
+}
+
+static void check_plain(const kv_launch *launch, const char *path) {
+  kv_error error;
+  kv_argv argv;
+  if (kv_launch_argv(launch, &argv, &error) < 0) return;
+  check_share(&argv, path);
+  kv_argv_free(&argv);
+}
+
+/* The same text as firmware, as the model of the processors, and as bytes of the guest's object. */
+static void check_snp(kv_launch launch, const char *path) {
+  static const char OBJECT[] =
+      "sev-snp-guest,id=sev0,policy=0x30000,cbitpos=51,reduced-phys-bits=1,kernel-hashes=on";
+  kv_error error;
+  kv_argv argv;
+  launch.backend = KV_BACKEND_SEV_SNP;
+  launch.snp = (kv_launch_snp){.policy = 0x30000, .cbit = 51, .firmware = path};
+  if (kv_launch_argv(&launch, &argv, &error) == 0) {
+    expect(strcmp(word_behind(&argv, "-bios", 0), path) == 0);
+    expect(strcmp(word_behind(&argv, "-object", 1), OBJECT) == 0);
+    kv_argv_free(&argv);
+  }
+  launch.snp.firmware = "f";
+  launch.snp.cpu = path;
+  if (kv_launch_argv(&launch, &argv, &error) == 0) {
+    expect(strcmp(word_behind(&argv, "-cpu", 0), path) == 0 && strchr(path, ',') == NULL);
+    kv_argv_free(&argv);
+  }
+  launch.snp.cpu = NULL;
+  launch.snp.host_data = path;
+  if (kv_launch_argv(&launch, &argv, &error) == 0) {
+    const char *value = word_behind(&argv, "-object", 1) + sizeof OBJECT - 1;
+    expect(strncmp(value, ",host-data=", 11) == 0 && strcmp(value + 11, path) == 0);
+    expect(strlen(path) == 44 && strchr(path, ',') == NULL);
+    kv_argv_free(&argv);
+  }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   char *path = malloc(size + 1);
   if (!path) return 0;
   if (size) memcpy(path, data, size);
   path[size] = '\0';
   kv_share share = {.tag = "t", .path = path, .readonly = true};
-  kv_launch launch = {.qemu = path,
+  kv_launch launch = {.qemu = "q",
                       .cpus = 1,
                       .memory_mb = 64,
                       .kernel = "k",
-                      .append = path,
-                      .agent_socket = path,
+                      .append = "a",
+                      .agent_socket = "s",
                       .shares = &share,
                       .share_count = 1};
-  kv_error error;
-  kv_argv argv;
-  if (kv_launch_argv(&launch, &argv, &error) == 0) {
-    check_share(&argv, path);
-    kv_argv_free(&argv);
-  }
+  check_snp(launch, path);
+  launch.qemu = launch.append = launch.agent_socket = path;
+  check_plain(&launch, path);
   free(path);
   return 0;
 }

@@ -1,5 +1,5 @@
 -- launch_corpus.lua DIR: seeds for the target launch, DIR/launch/SEED, each one a path that means
--- something else to QEMU's option parser if it is not escaped.
+-- something else to QEMU's option parser if it is not escaped, or what an SEV-SNP guest may have.
 
 local lfs = require "lfs"
 
@@ -12,6 +12,10 @@ local seeds = {
   another = "/data,id=x -device virtio-9p-pci",
   relative = "data",
   bytes = "/\xff\n\"'\\$`%s",
+  host_data = ("AQEB"):rep(10) .. "AQE=",
+  host_data_and_more = ("AQEB"):rep(8) .. ",policy=0x0=",
+  model = "EPYC-v4",
+  models = "EPYC-v4,+vmx",
 }
 
 lfs.mkdir(dir .. "/launch")
