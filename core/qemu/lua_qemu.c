@@ -26,7 +26,7 @@ static void check_keys(lua_State *L, int index, const char *const known[]) {
     lua_pop(L, 1);
     const char *key = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "[not a name]";
     size_t i = 0;
-    while (known[i] && strcmp(known[i], key) != 0) i++;
+    while (known[i] && (known[i][0] != key[0] || strcmp(known[i], key) != 0)) i++;
     if (!known[i]) luaL_error(L, "qemu_argv: unknown key '%s'", key);
   }
 }

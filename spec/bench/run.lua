@@ -18,7 +18,7 @@ local support = require "support"
 
 local NAMES <const> = {
   "run_true", "exec", "startup", "processes", "stream", "memory", "measure", "report", "verify",
-  "verify_process",
+  "verify_process", "argv",
 }
 local RUNS <const> = 10
 
