@@ -74,7 +74,7 @@ static void watch_ends(struct kv_agent *agent, struct kv_channel *channel,
   if (ends->terminal >= 0) {
     kv_outflow_open(&channel->out[0], ends->terminal, KV_SOURCE_TERMINAL, KV_WIRE_STDOUT,
                     request->credit[0]);
-    kv_sink_open(&channel->in, ends->terminal, true);
+    kv_sink_open(&channel->in, ends->terminal, true, KV_WIRE_STDIN_WINDOW);
     kv_channel_watch(agent, channel, ends->terminal, KV_PART_TERMINAL, EPOLLIN | EPOLLOUT);
     return;
   }
@@ -82,7 +82,7 @@ static void watch_ends(struct kv_agent *agent, struct kv_channel *channel,
                   request->credit[0]);
   kv_outflow_open(&channel->out[1], ends->error, KV_SOURCE_PIPE, KV_WIRE_STDERR,
                   request->credit[1]);
-  kv_sink_open(&channel->in, ends->input, false);
+  kv_sink_open(&channel->in, ends->input, false, KV_WIRE_STDIN_WINDOW);
   if (ends->input < 0)
     channel->watch_at = kv_now_ms() + KV_HOLD_MS;
   else

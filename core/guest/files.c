@@ -49,7 +49,7 @@ void kv_put_start(struct kv_agent *agent, uint32_t id, const struct kv_put_reque
   if (errno == 0 && channel->path != NULL && channel->temporary != NULL)
     fd = open(channel->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd >= 0) {
-    kv_sink_open(&channel->in, fd, false);
+    kv_sink_open(&channel->in, fd, false, KV_WIRE_PUT_WINDOW);
     return;
   }
   int failed = errno;

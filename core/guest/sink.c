@@ -7,8 +7,8 @@
 #include <termios.h>
 #include <unistd.h>
 
-void kv_sink_open(struct kv_sink *sink, int fd, bool terminal) {
-  *sink = (struct kv_sink){.fd = fd, .terminal = terminal, .allowed = KV_WIRE_STDIN_WINDOW};
+void kv_sink_open(struct kv_sink *sink, int fd, bool terminal, uint32_t window) {
+  *sink = (struct kv_sink){.fd = fd, .terminal = terminal, .window = window, .allowed = window};
 }
 
 /* The end of a terminal's input is a character: VEOF, unless the program has changed it. */
@@ -52,12 +52,12 @@ static void give_up(struct kv_sink *sink) {
 }
 
 static bool hold(struct kv_sink *sink, const uint8_t *bytes, size_t count) {
-  if (sink->held == NULL && (sink->held = malloc(KV_WIRE_STDIN_WINDOW)) == NULL) {
+  if (sink->held == NULL && (sink->held = malloc(sink->window)) == NULL) {
     sink->error = ENOMEM;
     return false;
   }
-  size_t at = (sink->begin + sink->length) % KV_WIRE_STDIN_WINDOW;
-  size_t first = KV_WIRE_STDIN_WINDOW - at < count ? KV_WIRE_STDIN_WINDOW - at : count;
+  size_t at = (sink->begin + sink->length) % sink->window;
+  size_t first = sink->window - at < count ? sink->window - at : count;
   memcpy(sink->held + at, bytes, first);
   memcpy(sink->held, bytes + first, count - first);
   sink->length += count;
@@ -84,10 +84,10 @@ bool kv_sink_take(struct kv_sink *sink, const uint8_t *bytes, size_t count) {
 void kv_sink_flush(struct kv_sink *sink) {
   sink->waiting = false;
   while (sink->fd >= 0 && sink->length > 0 && sink->error == 0 && !sink->waiting) {
-    size_t run = KV_WIRE_STDIN_WINDOW - sink->begin;
+    size_t run = sink->window - sink->begin;
     if (run > sink->length) run = sink->length;
     size_t done = write_some(sink, sink->held + sink->begin, run);
-    sink->begin = (sink->begin + done) % KV_WIRE_STDIN_WINDOW;
+    sink->begin = (sink->begin + done) % sink->window;
     sink->length -= done;
   }
   if (sink->fd < 0) return;
@@ -98,7 +98,7 @@ void kv_sink_flush(struct kv_sink *sink) {
 }
 
 uint32_t kv_sink_credit(struct kv_sink *sink) {
-  if (sink->consumed < KV_WIRE_STDIN_WINDOW / 4 || sink->ending || sink->error != 0) return 0;
+  if (sink->consumed < sink->window / 4 || sink->ending || sink->error != 0) return 0;
   uint32_t due = sink->consumed;
   sink->allowed += due;
   sink->consumed = 0;

@@ -15,13 +15,14 @@ struct kv_sink {
   bool ending;       /* the host has sent its end of file */
   bool waiting;      /* a write found no room */
   int error;         /* errno of a write that failed: the reader is gone, the disk is full */
+  uint32_t window;   /* bytes that the host may send ahead of what was consumed */
   uint32_t allowed;  /* bytes that the host may still send */
   uint32_t consumed; /* bytes taken for which it was given no new credit yet */
-  uint8_t *held;     /* NULL, or KV_WIRE_STDIN_WINDOW bytes */
+  uint8_t *held;     /* NULL, or a window of bytes */
   size_t begin, length;
 };
 
-void kv_sink_open(struct kv_sink *sink, int fd, bool terminal);
+void kv_sink_open(struct kv_sink *sink, int fd, bool terminal, uint32_t window);
 
 /* Takes what a STDIN frame brought; no bytes: the end of file. False if the host overran its
  * credit or sent something behind the end. */

@@ -25,10 +25,11 @@
  *
  * Flow control is by credit, for each stream of a channel apart: a sender sends at most as many
  * payload bytes of a stream as it was given. EXEC and GET carry the host's first credits for what
- * it receives; the agent gives KV_WIRE_STDIN_WINDOW for STDIN at the start of EXEC and PUT without
- * saying so, and more in steps of a quarter of it at least. CREDIT adds to a stream's credit. So
- * neither end ever holds more than a window. CREDIT of 0 bytes for stream 0 says, once, that the
- * command has closed its standard input: what still comes is dropped and earns no credit.
+ * it receives; the agent gives a window (KV_WIRE_STDIN_WINDOW, KV_WIRE_PUT_WINDOW) for STDIN at the
+ * start of EXEC and PUT without saying so, and more in steps of a quarter of it at least. CREDIT
+ * adds to a stream's credit. So neither end ever holds more than a window. CREDIT of 0 bytes for
+ * stream 0 says, once, that the command has closed its standard input: what still comes is dropped
+ * and earns no credit.
  *
  * A frame that breaks these rules (too long, a type or an encoding not known, credit overrun, a
  * request on a channel in use, STDIN behind its end, anything before HELLO or a second HELLO)
@@ -45,10 +46,11 @@
 #define KV_WIRE_VERSION 2u
 #define KV_WIRE_PORT "org.kavach.agent"
 #define KV_WIRE_HEADER 12u
-#define KV_WIRE_MAX (1024u * 1024u)       /* payload of any frame */
-#define KV_WIRE_DATA_MAX (64u * 1024u)    /* payload of STDIN */
-#define KV_WIRE_OUTPUT_MAX (256u * 1024u) /* payload of STDOUT, STDERR */
-#define KV_WIRE_STDIN_WINDOW (128u * 1024u)
+#define KV_WIRE_MAX (1024u * 1024u)         /* payload of any frame */
+#define KV_WIRE_DATA_MAX (64u * 1024u)      /* payload of STDIN */
+#define KV_WIRE_OUTPUT_MAX (256u * 1024u)   /* payload of STDOUT, STDERR */
+#define KV_WIRE_STDIN_WINDOW (128u * 1024u) /* of EXEC */
+#define KV_WIRE_PUT_WINDOW (1024u * 1024u)  /* a file takes what comes: nothing is held of it */
 
 enum kv_wire_type {
   /* host to agent */

@@ -6,6 +6,7 @@
  *   x            runs `sh -c true` and sends how many nanoseconds that took, from before the fork
  *                to after the wait: a little-endian u64
  *   s, LINE, \n  runs `sh -c LINE` with the port as its standard output
+ *   r, LINE, \n  the same with the port as its standard input; then sends a byte
  */
 #define _GNU_SOURCE
 #include "../../core/guest/boot.h"
@@ -23,10 +24,10 @@ static uint64_t now(void) {
   return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
-static void run(const char *line, int output) {
+static void run(const char *line, int port, int as) {
   pid_t pid = fork();
   if (pid == 0) {
-    if (output >= 0) dup2(output, 1);
+    if (port >= 0) dup2(port, as);
     execl("/bin/sh", "sh", "-c", line, (char *)NULL);
     _exit(127);
   }
@@ -45,27 +46,28 @@ static bool receive(int port, void *to, size_t size) {
 
 static bool time_command(int port) {
   uint64_t begun = now();
-  run("true", -1);
+  run("true", -1, 1);
   uint64_t taken = now() - begun;
   return write(port, &taken, sizeof taken) == sizeof taken;
 }
 
-static bool stream(int port) {
+static bool stream(int port, int as) {
   char line[256];
   size_t size = 0;
   do {
     if (size == sizeof line || !receive(port, line + size, 1)) return false;
   } while (line[size++] != '\n');
   line[size - 1] = '\0';
-  run(line, port);
-  return true;
+  run(line, port, as);
+  return as == 1 || write(port, "r", 1) == 1;
 }
 
 static bool obey(int port) {
   char order;
   if (!receive(port, &order, 1)) return false;
   if (order == 'x') return time_command(port);
-  if (order == 's') return stream(port);
+  if (order == 's') return stream(port, 1);
+  if (order == 'r') return stream(port, 0);
   return write(port, &order, 1) == 1;
 }
 

@@ -8,6 +8,8 @@
  *   spawn          `sh -c true` in the guest, by the guest's clock
  *   drain N LINE   N bytes that `sh -c LINE` writes to the port, read and dropped: from the order
  * to the last byte
+ *   fill N FILE LINE   the first N bytes of FILE, written to the port, which `sh -c LINE` reads:
+ * from the order to its end
  */
 #define _GNU_SOURCE
 #include <inttypes.h>
@@ -48,6 +50,36 @@ static bool drop(int port, uint64_t count) {
   return true;
 }
 
+static bool send_file(int port, uint64_t count, const char *path) {
+  static char buffer[256 * 1024];
+  FILE *file = fopen(path, "rb");
+  if (file == NULL) return false;
+  setvbuf(file, NULL, _IONBF, 0);
+  for (size_t got = 1; count > 0 && got > 0; count -= got) {
+    got = fread(buffer, 1, count < sizeof buffer ? (size_t)count : sizeof buffer, file);
+    for (size_t done = 0; done < got;) {
+      ssize_t wrote = write(port, buffer + done, got - done);
+      if (wrote <= 0) {
+        fclose(file);
+        return false;
+      }
+      done += (size_t)wrote;
+    }
+  }
+  fclose(file);
+  return count == 0;
+}
+
+static bool fill(int port, const char *line) {
+  char order[256], path[200];
+  uint64_t count;
+  int skip = 0;
+  if (sscanf(line, "fill %" SCNu64 " %199s %n", &count, path, &skip) != 2) return false;
+  int size = snprintf(order, sizeof order, "r%s", line + skip);
+  return write(port, order, (size_t)size) == size && send_file(port, count, path) &&
+         read(port, order, 1) == 1;
+}
+
 static bool answer(int port, const char *line) {
   uint64_t begun = now(), taken;
   char order[256] = "e";
@@ -56,6 +88,9 @@ static bool answer(int port, const char *line) {
   if (sscanf(line, "drain %" SCNu64 " %n", &count, &skip) == 1) {
     int size = snprintf(order, sizeof order, "s%s", line + skip);
     if (write(port, order, (size_t)size) != size || !drop(port, count)) return false;
+    taken = now() - begun;
+  } else if (strncmp(line, "fill", 4) == 0) {
+    if (!fill(port, line)) return false;
     taken = now() - begun;
   } else if (strncmp(line, "spawn", 5) == 0) {
     if (write(port, "x", 1) != 1 || read(port, &taken, sizeof taken) != sizeof taken) return false;

@@ -17,8 +17,8 @@ local json = require "kavach.json"
 local support = require "support"
 
 local NAMES <const> = {
-  "run_true", "exec", "startup", "processes", "stream", "memory", "measure", "report", "verify",
-  "verify_process", "argv",
+  "run_true", "exec", "startup", "processes", "stream", "files", "memory", "argv", "measure",
+  "report", "verify", "verify_process",
 }
 local RUNS <const> = 10
 

@@ -149,11 +149,12 @@ local outflow = {}
 outflow.__index = outflow
 
 ---@param send fun(bytes: string) sends one frame; the empty one ends the stream
+---@param window? integer what may be sent before the agent asks for more: standard input's
 ---@return kavach.outflow
-function flow.outflow(send)
+function flow.outflow(send, window)
   return setmetatable({
     send = send,
-    credit = wire.STDIN_WINDOW,
+    credit = window or wire.STDIN_WINDOW,
     closed = false,
     ended = false,
     changed = waiters.new(),

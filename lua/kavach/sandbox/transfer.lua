@@ -125,7 +125,7 @@ function transfer.put(agent, source, target, max_bytes)
   if unreadable then return unreadable_because(unreadable) end
   if agent.lost then return nil, agent.lost end
   local self <close> = open(agent, ("put: %s in the guest"):format(target))
-  self.outflow = flow.outflow(function(bytes) self:send(wire.STDIN, bytes) end)
+  self.outflow = flow.outflow(function(bytes) self:send(wire.STDIN, bytes) end, wire.PUT_WINDOW)
   self:send(wire.PUT, string.pack("<I4z", transfer.mode_of(source), target))
   local left = max_bytes
   while head do

@@ -8,6 +8,7 @@ local wire = {
   DATA_MAX = 64 * 1024, -- payload of STDIN
   OUTPUT_MAX = 256 * 1024, -- payload of STDOUT, STDERR
   STDIN_WINDOW = 128 * 1024, -- what may be sent of standard input before the agent asks for more
+  PUT_WINDOW = 1024 * 1024, -- the same of a file
 
   -- host to agent
   HELLO = 1,
