@@ -33,7 +33,7 @@ typedef struct unpacking {
   int from, root;
   const kv_archive_limits *limits;
   uint64_t bytes, entries, raw;
-  bool flooded; /* more came than an archive within the limits takes */
+  bool flooded; /* more came than these entries can take */
   folder *folders;
   size_t folder_names;
   kv_error *error;
@@ -54,7 +54,7 @@ static ssize_t read_some(struct archive *archive, void *context, const void **by
   if (got < 0) archive_set_error(archive, errno, "reading the archive");
   *bytes = self->buffer;
   self->raw += got > 0 ? (uint64_t)got : 0;
-  uint64_t most = self->limits->bytes + self->limits->entries * RECORDS_MAX + 2 * READ_SIZE;
+  uint64_t most = self->limits->bytes + (self->entries + 1) * RECORDS_MAX + 2 * READ_SIZE;
   self->flooded = most > self->limits->bytes && self->raw > most;
   if (self->flooded) archive_set_error(archive, EFBIG, "it does not end");
   return self->flooded ? -1 : got;

@@ -1,10 +1,16 @@
+local agent = require "kavach.sandbox.agent"
+local copy = require "kavach.sandbox.copy"
+local err = require "kavach.err"
 local host = require "support.host"
 local lfs = require "lfs"
+local pair = require "support.pair"
 local process = require "kavach.process"
 local sandbox = require "kavach.sandbox"
 local stream = require "kavach.stream"
 local standin = require "support.standin"
+local tar = require "support.tar"
 local task = require "kavach.task"
+local wire = require "kavach.sandbox.wire"
 
 -- The guest is the agent itself on this machine, so its paths are those of a folder here.
 describe("Files and folders", function()
@@ -198,10 +204,10 @@ describe("Files and folders", function()
     it("leave nothing when the task that copies a " .. what .. " is cancelled", function()
       local limits, name = { max_bytes = 1 << 40 }, what == "file" and "/a/holes" or "/a"
       shell("mkdir '%s/a' && truncate -s 9G '%s/a/holes'", host_side, host_side)
-      local function cancelled(copy, ...)
+      local function cancelled(way, ...)
         local words = table.pack(...)
         task.scope(function()
-          local copying = task.spawn(function() copy(box, table.unpack(words)) end)
+          local copying = task.spawn(function() way(box, table.unpack(words)) end)
           while not box.vm.agent:busy() do task.yield() end
           task.sleep(200)
           assert.equal("waiting", copying:status())
@@ -233,5 +239,92 @@ describe("Files and folders", function()
     assert.is_nil(ok)
     assert.matches("was killed by signal 9", why.message, 1, true)
     assert.same({}, names(host_side))
+  end)
+end)
+
+-- The agent is what this spec makes of it: it lies.
+describe("A folder that comes from a guest that lies", function()
+  local folder, remove, client, far, decoder
+  setup(function() folder, remove = host.folder() end)
+  teardown(function() remove() end)
+  before_each(function()
+    local near
+    near, far = pair.connect()
+    decoder = wire.decoder(wire.FROM_HOST)
+    client = agent.new()
+    client:attach(near)
+    far:write(wire.frame(wire.WELCOME, 0, string.pack("<I4I4zz", wire.VERSION, 0, "k", "a")))
+  end)
+  after_each(function()
+    client:lose(err.new("io", "over"))
+    far:close()
+  end)
+
+  -- Waits for the host's next frame of that kind, or of the other: its channel and kind.
+  local function await(kind, other)
+    while true do
+      for found, channel in function() return decoder:next() end do
+        if found == kind or found == other then return channel, found end
+      end
+      decoder:feed(assert(far:read()))
+    end
+  end
+
+  -- What comes of it when tar sends these bytes, and then, if it is to, zeros for ever.
+  local function got(bytes, endless)
+    local ok, why
+    task.scope(function()
+      task.spawn(function()
+        ok, why = copy.get(client, "/x", folder .. "/got", { max_bytes = 1000000 }, 1)
+      end)
+      far:write(wire.frame(wire.FAILED, await(wire.GET), string.pack("<I4z", 21, "/x")))
+      local channel = await(wire.EXEC)
+      far:write(wire.frame(wire.STDOUT, channel, bytes))
+      local zeros, answer = wire.frame(wire.STDOUT, channel, ("\0"):rep(wire.OUTPUT_MAX)), nil
+      while endless and answer ~= wire.KILL do
+        far:write(zeros:rep(2)) -- for which there will be credit, as long as it is taken
+        answer = select(2, await(wire.CREDIT, wire.KILL))
+      end
+      far:write(wire.frame(wire.EXIT, channel, ("\0"):rep(32)))
+    end)
+    assert.is_nil(client.lost)
+    return ok, why
+  end
+
+  local function left()
+    local list = {}
+    for name in lfs.dir(folder) do list[#list + 1] = name end
+    table.sort(list)
+    return list
+  end
+
+  it("is made if it is none", function()
+    assert(got(tar.archive { { name = "./d/f", bytes = "hi" } }))
+    assert.is_true(standin.exists(folder .. "/got/d/f"))
+    assert(os.execute(("rm -r '%s/got'"):format(folder)))
+  end)
+
+  it("is refused, and nothing is made", function()
+    for said, list in pairs {
+      ["./../../x: a path with '..'"] = { { name = "./../../x", bytes = "evil" } },
+      ["/tmp/x: an absolute path"] = { { name = "/tmp/x", bytes = "evil" } },
+      ["./l/f: it leads through 'l'"] =
+        { { name = "./d", type = "folder" }, { name = "./l", type = "symlink", target = "d" },
+          { name = "./l/f", bytes = "evil" } },
+      ["\\x07: a device"] = { { name = "\7", type = "char" } },
+    } do
+      local ok, why = got(tar.archive(list))
+      assert.is_nil(ok)
+      assert.equal("io", why.kind)
+      assert.matches("get: /x in the guest: " .. said, why.message, 1, true)
+      assert.same({ ".", ".." }, left())
+    end
+  end)
+
+  it("is refused when it does not end", function()
+    local ok, why = got(tar.archive { { name = "f" } }, true)
+    assert.is_nil(ok)
+    assert.matches("get: /x in the guest: more than 1000000 bytes", why.message, 1, true)
+    assert.same({ ".", ".." }, left())
   end)
 end)
