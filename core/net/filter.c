@@ -110,6 +110,16 @@ static void remember(kv_net_filter *filter, const kv_net_flow *flow) {
   if (filter->refused_count < KV_NET_REFUSED_MAX) filter->refused[filter->refused_count++] = *flow;
 }
 
+static void answer(kv_net_filter *filter, const uint8_t *frame) {
+  uint8_t *at = filter->answers + filter->answers_length;
+  const size_t size = KV_NET_STREAM_HEADER + KV_NET_REJECT_SIZE;
+  if (sizeof filter->answers - filter->answers_length < size) return;
+  memset(at, 0, KV_NET_STREAM_HEADER - 1);
+  at[KV_NET_STREAM_HEADER - 1] = KV_NET_REJECT_SIZE;
+  kv_net_reject(&filter->rules, frame, at + KV_NET_STREAM_HEADER);
+  filter->answers_length += size;
+}
+
 /* Judges a frame with its length before it; writes it to `out` if it passes. */
 static size_t take_frame(kv_net_filter *filter, const uint8_t *at, size_t size, uint8_t *out) {
   kv_net_flow flow;
@@ -121,7 +131,10 @@ static size_t take_frame(kv_net_filter *filter, const uint8_t *at, size_t size, 
     return size;
   }
   filter->dropped++;
-  if (verdict == KV_NET_REFUSED) remember(filter, &flow);
+  if (verdict == KV_NET_REFUSED) {
+    remember(filter, &flow);
+    answer(filter, at + KV_NET_STREAM_HEADER);
+  }
   return 0;
 }
 

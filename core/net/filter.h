@@ -15,6 +15,7 @@
 #ifndef KV_NET_FILTER_H
 #define KV_NET_FILTER_H
 
+#include "net/reject.h"
 #include "net/rules.h"
 
 enum {
@@ -22,6 +23,7 @@ enum {
   KV_NET_STREAM_MAX = 69632, /* a frame of QEMU's: NET_BUFSIZE in its include/net/net.h */
   KV_NET_STREAM_HEADER = 4,  /* the length before each frame */
   KV_NET_REFUSED_MAX = 16,   /* how many refused destinations are remembered */
+  KV_NET_ANSWERS_MAX = 16,   /* how many answers are held */
   KV_NET_ICMP = 1,           /* protocols of IPv4, as IANA numbers them */
   KV_NET_TCP = 6,
   KV_NET_UDP = 17
@@ -50,6 +52,11 @@ typedef struct kv_net_filter {
   kv_net_flow refused[KV_NET_REFUSED_MAX]; /* the first that were different */
   size_t refused_count;
   bool broken; /* the stream was: nothing passes any more */
+
+  /* Answers to what was refused, as a stream of frames for the guest. The caller takes them and
+   * sets the length to 0; what has no room until then is not answered. */
+  uint8_t answers[KV_NET_ANSWERS_MAX * (KV_NET_STREAM_HEADER + KV_NET_REJECT_SIZE)];
+  size_t answers_length;
 
   /* of the stream */
   uint8_t partial[KV_NET_STREAM_HEADER + KV_NET_FRAME_MAX]; /* a frame that is not whole yet */

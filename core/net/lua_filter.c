@@ -144,6 +144,15 @@ static int filter_feed(lua_State *L) {
   return 1;
 }
 
+/* answers() -> frames for the guest, as a stream, that answer what was refused since the last call;
+ * perhaps "" */
+static int filter_answers(lua_State *L) {
+  kv_net_filter *filter = luaL_checkudata(L, 1, FILTER);
+  lua_pushlstring(L, (const char *)filter->answers, filter->answers_length);
+  filter->answers_length = 0;
+  return 1;
+}
+
 /* allows(address, port) -> whether TCP and UDP may go there */
 static int filter_allows(lua_State *L) {
   const kv_net_filter *filter = luaL_checkudata(L, 1, FILTER);
@@ -183,11 +192,9 @@ static int filter_refused(lua_State *L) {
 }
 
 void kv_lua_net_filter(lua_State *L) {
-  static const luaL_Reg methods[] = {{"feed", filter_feed},
-                                     {"allows", filter_allows},
-                                     {"counts", filter_counts},
-                                     {"refused", filter_refused},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"feed", filter_feed},       {"answers", filter_answers},
+                                     {"allows", filter_allows},   {"counts", filter_counts},
+                                     {"refused", filter_refused}, {NULL, NULL}};
   luaL_newmetatable(L, FILTER);
   luaL_setfuncs(L, methods, 0);
   lua_pushvalue(L, -1);

@@ -48,10 +48,14 @@ void kv_network_words(kv_words *words, const kv_network *network) {
   kv_words_end(words);
   add_socket(words, "net-out", network->outward);
   add_socket(words, "net-in", network->inward);
+  add_socket(words, "net-back", network->back);
   /* queue=rx: what the user-mode network receives, which is what the guest sends. User-mode
    * networking has no virtio-net headers, so the device offers the guest no offloads, and each
    * frame is a packet as it is on the wire. */
   kv_words_add(words, "-object");
   kv_words_add(words,
                "filter-redirector,id=netfilter,netdev=net0,queue=rx,outdev=net-out,indev=net-in");
+  /* queue=tx: what the user-mode network sends; without an outdev that passes unchanged. */
+  kv_words_add(words, "-object");
+  kv_words_add(words, "filter-redirector,id=netanswers,netdev=net0,queue=tx,indev=net-back");
 }

@@ -2,9 +2,9 @@
  * The part of QEMU's command line that gives the guest a network: user-mode networking, with a
  * packet filter of the host's in its way.
  *
- * Each frame that the guest sends goes out on one socket, and only what comes back on the other one
- * goes on to the network. Whoever listens on them decides. QEMU drops the frames if they are
- * closed.
+ * Each frame that the guest sends goes out on one socket, and only what comes back on another one
+ * goes on to the network. Whoever listens on them decides. If they are closed, QEMU drops the
+ * frames. A third one is for frames to the guest that answer what does not go on.
  */
 #ifndef KV_QEMU_LAUNCH_NET_H
 #define KV_QEMU_LAUNCH_NET_H
@@ -19,6 +19,7 @@ typedef struct kv_network {
   const char *dns;     /* the name server, as the guest sees it */
   const char *outward; /* unix socket that takes what the guest sends */
   const char *inward;  /* unix socket from which what may go on comes back */
+  const char *back;    /* unix socket from which frames for the guest come */
 } kv_network;
 
 /* What QEMU calls the device, without the ending for its bus. */

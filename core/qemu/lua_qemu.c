@@ -114,7 +114,8 @@ static void read_shares(lua_State *L, int index, kv_launch *launch) {
 
 /* Leaves a value on the stack that owns it. */
 static void read_network(lua_State *L, int index, kv_launch *launch) {
-  static const char *const KEYS[] = {"mac", "block", "host", "dns", "outward", "inward", NULL};
+  static const char *const KEYS[] = {"mac",     "block",  "host", "dns",
+                                     "outward", "inward", "back", NULL};
   if (lua_getfield(L, index, "network") == LUA_TNIL) return;
   int table = lua_gettop(L);
   luaL_checktype(L, table, LUA_TTABLE);
@@ -125,7 +126,8 @@ static void read_network(lua_State *L, int index, kv_launch *launch) {
                           .host = required_field(L, table, "host"),
                           .dns = required_field(L, table, "dns"),
                           .outward = required_field(L, table, "outward"),
-                          .inward = required_field(L, table, "inward")};
+                          .inward = required_field(L, table, "inward"),
+                          .back = required_field(L, table, "back")};
   launch->network = network;
 }
 
@@ -231,7 +233,7 @@ static kv_argv *new_argv(lua_State *L) {
 /* qemu_argv{backend=, qemu=, cpus=, memory_mb=, kernel=, initrd=, append=, agent_socket=,
  * qmp_socket=, console=, tsc_khz=, shares={{tag=, path=, readonly=, remap=}…},
  * disks={{serial=, path=, format=, readonly=}…},
- * network={mac=, block=, host=, dns=, outward=, inward=}, snp={dialect=, policy=, cbit=,
+ * network={mac=, block=, host=, dns=, outward=, inward=, back=}, snp={dialect=, policy=, cbit=,
  * cpu_model=, firmware=, host_data=, id_block=, id_auth=, author_key_enabled=, vcek_disabled=,
  * bare=}}: fields as in kv_launch; tsc_khz is by default what this machine has. Returns the list of
  * words, or nil, a message and a kind. */

@@ -87,6 +87,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   check(whole.broken == pieces.broken && whole.passed == pieces.passed &&
         whole.dropped == pieces.dropped && whole.refused_count == pieces.refused_count);
   /* What came before a break is lost if it came in the same piece. */
+  check(whole.answers_length == pieces.answers_length &&
+        memcmp(whole.answers, pieces.answers, whole.answers_length) == 0);
   if (!whole.broken) check(length == same && memcmp(first, second, length) == 0);
   free(first);
   free(second);

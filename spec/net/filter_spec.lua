@@ -204,6 +204,44 @@ describe("The packet filter", function()
   end)
 end)
 
+describe("The packet filter's answer", function()
+  -- RFC 1071: of whole data with its checksum in it, the sum is all ones.
+  local function sum(bytes)
+    local total = 0
+    for i = 1, #bytes, 2 do total = total + string.unpack(">I2", bytes, i) end
+    while total > 0xffff do total = (total & 0xffff) + (total >> 16) end
+    return total
+  end
+
+  it("is ICMP that quotes the packet, from the gateway to the guest", function()
+    local some = filter {}
+    local frame = frames.tcp("198.51.100.1", 443, { data = "data" })
+    passes(some, frame)
+    local answer = some:answers()
+    assert.equal(74, #answer)
+    local length, to, from, kind = string.unpack(">I4c6c6I2", answer)
+    assert.same({ 70, frames.MAC, frames.GATEWAY_MAC, 0x0800 }, { length, to, from, kind })
+    local ip, icmp = answer:sub(19, 38), answer:sub(39)
+    local version, total, protocol, source, target = string.unpack(">BxI2xxxxxBxxI4I4", ip)
+    assert.same({ 0x45, 56, 1, address "10.0.2.2", address "10.0.2.15" },
+      { version, total, protocol, source, target })
+    assert.same({ 0xffff, 0xffff }, { sum(ip), sum(icmp) })
+    assert.equal("\3\13", icmp:sub(1, 2))
+    assert.equal(frame:sub(15, 42), icmp:sub(9))
+    assert.equal("", some:answers())
+  end)
+
+  it("is given to what is refused, and not to what is odd or passes", function()
+    local some = filter { "192.0.2.1" }
+    passes(some, frames.tcp("192.0.2.1", 80))
+    passes(some, frames.tcp("192.0.2.1", 80, { total = 1 }))
+    passes(some, frames.udp("255.255.255.255", 67, { to = ("\xff"):rep(6) }))
+    assert.equal("", some:answers())
+    for _ = 1, 100 do passes(some, frames.icmp "192.0.2.9") end
+    assert.equal(16 * 74, #some:answers())
+  end)
+end)
+
 describe("The packet filter's stream", function()
   local good, bad = framed(frames.tcp("192.0.2.1", 80)), framed(frames.tcp("127.0.0.1", 80))
 

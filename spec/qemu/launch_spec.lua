@@ -198,7 +198,7 @@ end)
 describe("QEMU's network", function()
   local NETWORK = {
     mac = "52:54:00:6b:76:01", block = "10.0.2.0/24", host = "10.0.2.2", dns = "10.0.2.3",
-    outward = "out.sock", inward = "in,sock",
+    outward = "out.sock", inward = "in,sock", back = "back.sock",
   }
 
   local function with(changes)
@@ -220,11 +220,14 @@ describe("QEMU's network", function()
     local words = argv { network = NETWORK }
     assert.equal("user,id=net0,ipv6=off,net=10.0.2.0/24,host=10.0.2.2,dns=10.0.2.3",
       value(words, "-netdev"))
-    assert.equal("filter-redirector,id=netfilter,netdev=net0,queue=rx,outdev=net-out,indev=net-in",
-      value(words, "-object"))
+    assert.same({
+      "filter-redirector,id=netfilter,netdev=net0,queue=rx,outdev=net-out,indev=net-in",
+      "filter-redirector,id=netanswers,netdev=net0,queue=tx,indev=net-back",
+    }, values(words, "-object"))
     local sockets = values(words, "-chardev")
-    assert.equal("socket,id=net-out,path=out.sock,server=off", sockets[#sockets - 1])
-    assert.equal("socket,id=net-in,path=in,,sock,server=off", sockets[#sockets])
+    assert.equal("socket,id=net-out,path=out.sock,server=off", sockets[#sockets - 2])
+    assert.equal("socket,id=net-in,path=in,,sock,server=off", sockets[#sockets - 1])
+    assert.equal("socket,id=net-back,path=back.sock,server=off", sockets[#sockets])
     local devices = values(words, "-device")
     assert.equal("virtio-net-pci,netdev=net0,mac=52:54:00:6b:76:01,romfile=", devices[#devices])
   end)

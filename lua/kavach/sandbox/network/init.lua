@@ -10,6 +10,7 @@ local relay = require "kavach.sandbox.network.relay"
 local wire = require "kavach.sandbox.wire"
 
 local OUTWARD <const>, INWARD <const> = "net-out.sock", "net-in.sock"
+local BACK <const> = "net-back.sock"
 local DNS_PORT <const> = 53
 local PROTOCOLS <const> = { [1] = "icmp", [6] = "tcp", [17] = "udp" }
 
@@ -101,7 +102,7 @@ function network.launch(config)
   return {
     mac = map.MAC, host = address.text(map.HOST), dns = address.text(map.DNS),
     block = ("%s/%d"):format(address.text(map.BLOCK.address), map.BLOCK.prefix),
-    outward = OUTWARD, inward = INWARD,
+    outward = OUTWARD, inward = INWARD, back = BACK,
   }
 end
 
@@ -147,7 +148,8 @@ end
 function network:sockets()
   return {
     [OUTWARD] = function(stream) self.relay:attach_outward(stream) end,
-    [INWARD] = function(stream) self.relay:attach_inward(stream) end,
+    [INWARD] = function(stream) self.relay:attach("inward", stream) end,
+    [BACK] = function(stream) self.relay:attach("back", stream) end,
   }
 end
 
