@@ -25,6 +25,13 @@ describe("kavach run in a real virtual machine #vm", function()
     guest.assert_nothing_left()
   end)
 
+  it("tells, if asked to, where the guest was not let go", function()
+    local code, _, errors = guest.run({ "--verbose", "--allow-host", "host", "--allow-port", "9",
+      "nc -w 5 host 10 </dev/null" }, { real = true })
+    assert.equal(1, code)
+    assert.matches("the network refused 10.0.2.2:10/tcp", errors, 1, true)
+  end)
+
   it("is an error for a kernel that the guest cannot boot to its agent with", function()
     local other = os.tmpname()
     local file = io.open(other, "wb")

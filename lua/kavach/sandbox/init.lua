@@ -12,7 +12,6 @@ local config = require "kavach.sandbox.config"
 local exec = require "kavach.sandbox.exec"
 local image = require "kavach.sandbox.image"
 local moves = require "kavach.sandbox.moves"
-local network = require "kavach.sandbox.network"
 local plan = require "kavach.sandbox.plan"
 local qemu = require "kavach.sandbox.qemu"
 local registry = require "kavach.sandbox.registry"
@@ -70,7 +69,7 @@ end
 local function add_network(self, planned)
   if not self.config.network.enabled then return true end
   local why
-  self.network, why = network.open(self.config.network, function(cause)
+  self.network, why = require("kavach.sandbox.network").open(self.config.network, function(cause)
     self.vm.agent:lose(cause)
   end)
   if not self.network then return nil, why end

@@ -3,7 +3,6 @@
 local core = require "kavach.core"
 local err = require "kavach.err"
 local image = require "kavach.sandbox.image"
-local network = require "kavach.sandbox.network"
 local setup = require "kavach.sandbox.setup"
 local storage = require "kavach.sandbox.storage"
 local wire = require "kavach.sandbox.wire"
@@ -23,6 +22,11 @@ local MEASURED_INITRD <const> = "initrd"
 ---@field scratch_mb? integer size of the disk to be made for what the guest writes
 ---@field files { kernel: string, initrd: string }
 ---@field measured? { initrd: string, payload: string } what the initramfs is made of
+
+-- What QEMU is told of the network; nothing if there is to be none.
+local function network_of(config)
+  return config.network.enabled and require("kavach.sandbox.network").launch() or nil
+end
 
 ---@param config table checked
 ---@param backend string
@@ -50,7 +54,7 @@ function plan.new(config, backend, qemu, snp)
       cpus = config.cpu_limit, memory_mb = config.memory_limit_mb,
       kernel = files.kernel, initrd = files.initrd,
       agent_socket = AGENT_SOCKET, qmp_socket = QMP_SOCKET, console = true,
-      shares = shares, disks = disks, network = network.launch(config.network), snp = snp,
+      shares = shares, disks = disks, network = network_of(config), snp = snp,
     },
   }
 end

@@ -1,10 +1,16 @@
 -- Whom the guest may reach.
 
-local address = require "kavach.sandbox.network.address"
-local map = require "kavach.sandbox.network.map"
 local refusal = require "kavach.sandbox.config.refusal"
 
 local M = {}
+
+-- Loaded when there is something for them to check.
+local address, map
+
+local function load()
+  address = require "kavach.sandbox.network.address"
+  map = require "kavach.sandbox.network.map"
+end
 
 ---@class kavach.network.host
 ---@field text string as it was given
@@ -33,6 +39,7 @@ end
 ---@return kavach.network.host?
 ---@return string? must
 local function check_host(text)
+  load()
   if text == "host" then
     return { text = text, name = text, address = map.HOST, prefix = 32 }
   end
@@ -42,6 +49,11 @@ local function check_host(text)
   if address.is_name(text) then return { text = text, name = text } end
   if text:find "^[%d./]+$" then return check_block(text) end
   return nil, ("a host's name, an IPv4 address or a block of them, got %q"):format(text)
+end
+
+local function check_ports(given)
+  load()
+  return address.ports(given)
 end
 
 -- An empty list could mean nothing or everything.
@@ -56,7 +68,7 @@ M.options = {
       enabled = { type = "boolean", default = false },
       allowed_hosts = { list = { type = "string", fn = check_host }, fn = not_empty },
       allowed_ports = {
-        list = { type = { "integer", "string", "table" }, fn = address.ports }, fn = not_empty,
+        list = { type = { "integer", "string", "table" }, fn = check_ports }, fn = not_empty,
       },
     },
     default = {},

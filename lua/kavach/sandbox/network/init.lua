@@ -94,11 +94,9 @@ end
 
 -- ---- the network -------------------------------------------------------------------------------
 
----What QEMU is told of it: an option of core.qemu_argv, or nothing without a network.
----@param config table checked: the sandbox's `network`
----@return table?
-function network.launch(config)
-  if not config.enabled then return nil end
+---What QEMU is told of it: an option of core.qemu_argv.
+---@return table
+function network.launch()
   return {
     mac = map.MAC, host = address.text(map.HOST), dns = address.text(map.DNS),
     block = ("%s/%d"):format(address.text(map.BLOCK.address), map.BLOCK.prefix),
