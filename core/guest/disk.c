@@ -55,7 +55,7 @@ static bool find(int initramfs, const char *serial, char *node, size_t size) {
   return false;
 }
 
-int kv_disk_mount(int initramfs, const char *serial, const char *on) {
+int kv_disk_mount(int initramfs, const char *serial, const char *on, const char **what) {
   char node[300];
   uint8_t head[KV_DISK_HEAD] = {0};
   if (!find(initramfs, serial, node, sizeof node)) return ENODEV;
@@ -65,7 +65,10 @@ int kv_disk_mount(int initramfs, const char *serial, const char *on) {
   if (fd >= 0) close(fd);
   if (failed != 0) return failed;
   const char *type = kv_disk_type(head, (size_t)got);
-  if (type == NULL) return EINVAL;
+  if (type == NULL) {
+    *what = "the image has neither squashfs nor ext4 on it";
+    return EINVAL;
+  }
   kv_boot_modules(initramfs, type);
   /* noload: a journal that asks to be replayed cannot be, on a disk that cannot be written. */
   const char *options = strcmp(type, "ext4") == 0 ? "noload" : NULL;

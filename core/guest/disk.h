@@ -15,9 +15,9 @@
  * ext3), or NULL. Pure. */
 const char *kv_disk_type(const uint8_t *head, size_t size);
 
-/* Mounts the disk on a folder, read-only, as the type that it has. 0, or an errno: ENODEV if there
- * is no such disk, EINVAL if there is no known file system on it. */
-int kv_disk_mount(int initramfs, const char *serial, const char *on);
+/* Mounts the disk on a folder, read-only, as the type that it has. 0, or an errno, and *what if
+ * there is more to say. */
+int kv_disk_mount(int initramfs, const char *serial, const char *on, const char **what);
 
 /* Makes a file system on the disk and mounts it. 0, or an errno. */
 int kv_disk_format(int initramfs, const char *serial, const char *on);

@@ -48,10 +48,12 @@ bool kv_root_parse(const struct kv_frame *frame, struct kv_root_request *request
 
 static int mounted(int result) { return result == 0 ? 0 : errno; }
 
-static int mount_lower(struct kv_agent *agent, const struct kv_root_request *request) {
+static int mount_lower(struct kv_agent *agent, const struct kv_root_request *request,
+                       const char **what) {
+  *what = "mounting the root";
   if (request->kind == KV_WIRE_ROOT_OWN) return mounted(mount("/", LOWER, NULL, MS_BIND, NULL));
   if (request->kind == KV_WIRE_ROOT_DISK)
-    return kv_disk_mount(agent->initramfs, request->source, LOWER);
+    return kv_disk_mount(agent->initramfs, request->source, LOWER, what);
   kv_boot_modules(agent->initramfs, "9p");
   agent->shares_loaded = true;
   return mounted(mount(request->source, LOWER, "9p", MS_RDONLY | MS_NODEV, SHARE_OPTIONS));
@@ -83,8 +85,7 @@ static int build(struct kv_agent *agent, const struct kv_root_request *request, 
   if (failed == 0) failed = make_folder(SCRATCH, 0700);
   if (failed == 0) failed = make_folder(NEW, 0755);
   if (failed != 0) return failed;
-  *what = "mounting the root";
-  failed = mount_lower(agent, request);
+  failed = mount_lower(agent, request, what);
   if (failed != 0) return failed;
   *what = request->scratch[0] == '\0' ? "the memory that is written to" : "the scratch disk";
   failed = mount_scratch(agent, request->scratch);

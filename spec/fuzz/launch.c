@@ -1,6 +1,6 @@
 /* Whatever a path contains, it stays one value of one option: read as QEMU reads it, the option of
- * a share gives back the path and nothing else. What an SEV-SNP guest is launched with is refused,
- * or a value as well. */
+ * a share, or of a disk, gives back the path and nothing else. What an SEV-SNP guest is launched
+ * with is refused, or a value as well. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,6 +80,43 @@ static void check_snp(kv_launch launch, const char *path) {
   }
 }
 
+static const char NODE[] = "{\"driver\":\"raw\",\"node-name\":\"d\",\"read-only\":true,"
+                           "\"file\":{\"driver\":\"file\",\"read-only\":true,\"filename\":\"";
+
+/* The string goes up to the first quote that is not written as an escape. */
+static void check_disk(const kv_argv *argv, const char *path) {
+  const char *at = argv->items[argv->count - 3];
+  if (strcmp(argv->items[argv->count - 4], "-blockdev") != 0) abort();
+  if (strncmp(at, NODE, sizeof NODE - 1) != 0) abort();
+  for (at += sizeof NODE - 1; *at && *at != '"'; at++) {
+    char byte = *at;
+    if ((unsigned char)byte < ' ') abort();
+    if (byte == '\\') {
+      char digits[5] = {0};
+      if (strncmp(at, "\\u00", 4) != 0) abort();
+      strncpy(digits, at + 2, 4);
+      byte = (char)strtoul(digits, NULL, 16);
+      at += 5;
+    }
+    if (byte != *path++) abort();
+  }
+  if (*path || strcmp(at, "\"}}") != 0) abort();
+}
+
+static void check_as_disk(const char *path) {
+  kv_error error;
+  kv_argv argv;
+  kv_disk disk = {.serial = "d", .path = path, .format = "raw", .readonly = true};
+  kv_launch launch = {
+      .qemu = "q", .cpus = 1, .memory_mb = 64, .kernel = "k", .disks = &disk, .disk_count = 1};
+  if (kv_launch_argv(&launch, &argv, &error) == 0) {
+    check_disk(&argv, path);
+    kv_argv_free(&argv);
+  } else {
+    expect(!*path);
+  }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   char *path = malloc(size + 1);
   if (!path) return 0;
@@ -97,6 +134,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   check_snp(launch, path);
   launch.qemu = launch.append = launch.agent_socket = path;
   check_plain(&launch, path);
+  check_as_disk(path);
   free(path);
   return 0;
 }

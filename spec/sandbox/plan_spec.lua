@@ -1,0 +1,43 @@
+local config = require "kavach.sandbox.config"
+local plan = require "kavach.sandbox.plan"
+local wire = require "kavach.sandbox.wire"
+
+local function planned(options)
+  return plan.new(assert(config.check(options, 1)), "tcg", "/q")
+end
+
+local function kinds(self)
+  local list = {}
+  for i, step in ipairs(self.setup) do list[i] = step.kind end
+  return list
+end
+
+describe("What the agent does before the first command", function()
+  it("is nothing, if nothing is asked for", function()
+    assert.same({}, kinds(planned {}))
+    assert.same({}, kinds(planned { policy = "basic", memory_limit_mb = 128 }))
+  end)
+
+  it("begins with the root and ends with the limits, whatever is mounted between", function()
+    local self = planned {
+      policy = "strict", root = "spec", disk_mb = 8,
+      mounts = { { source = "spec", target = "/a" }, { source = "lua", target = "/b" } },
+    }
+    plan.add_task_share(self, "/task")
+    assert.same({ wire.ROOT, wire.MOUNT, wire.MOUNT, wire.MOUNT, wire.LIMITS }, kinds(self))
+    assert.matches("task\0" .. plan.TASK_TARGET, self.setup[4].payload, 1, true)
+    self = planned { mounts = { { source = "spec", target = "/a" } } }
+    plan.add_task_share(self, "/task")
+    assert.same({ wire.MOUNT, wire.MOUNT }, kinds(self))
+  end)
+
+  it("names the root's share or disk, and the scratch disk, as QEMU does", function()
+    local self = planned { root = "spec", disk_mb = 8 }
+    local kind, source, scratch = string.unpack("<I4zz", self.setup[1].payload)
+    assert.same({ wire.ROOT_SHARE, self.launch.shares[1].tag, self.launch.disks[1].serial },
+      { kind, source, scratch })
+    assert.same({ true, false }, { self.launch.shares[1].readonly, self.launch.disks[1].readonly })
+    kind, source, scratch = string.unpack("<I4zz", planned({ disk_mb = 8 }).setup[1].payload)
+    assert.same({ wire.ROOT_OWN, "", self.launch.disks[1].serial }, { kind, source, scratch })
+  end)
+end)
