@@ -31,9 +31,14 @@ describe("A virtual machine with every limit #vm", function()
   end)
 
   it("gives a loop half a processor", function()
-    local _, _, r = out("timeout 4 sh -c 'while :; do :; done'", { timeout_ms = 60000 })
-    local share = r.cpu_ms / r.duration_ms
-    assert.is_true(share > 0.45 and share < 0.55, ("%d of %d ms"):format(r.cpu_ms, r.duration_ms))
+    local share
+    for _ = 1, 3 do -- a guest that is starved of the host's time gets less than its share
+      local _, _, r = out("timeout 4 sh -c 'while :; do :; done'", { timeout_ms = 60000 })
+      share = r.cpu_ms / r.duration_ms
+      assert.is_true(share < 0.55, share)
+      if share > 0.45 then break end
+    end
+    assert.is_true(share > 0.45, share)
   end)
 
   it("ends who wants 2 GB of its 256 MB, and lives on", function()

@@ -10,8 +10,9 @@
 --   read_only_rootfs  a read-only mount in the guest. /tmp, /run, /dev/shm, and mounts that were
 --                     asked for with readonly = false, can be written
 --   disk_mb           a disk of that size, which all that is written goes to but for /run and
---                     /dev/shm: they are memory. Not on sev-snp: the host can read the disk, so it
---                     is refused there unless allow_unmeasured = true
+--                     /dev/shm: they are memory. Its file, all hole at first, is in the private
+--                     directory. Not on sev-snp: the host can read the disk, so it is refused
+--                     there unless allow_unmeasured = true
 --   network           config/network.lua
 --
 -- Where any of those in the guest is asked for, commands also lose the capabilities by which root
