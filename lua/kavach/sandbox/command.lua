@@ -11,7 +11,7 @@ local wire = require "kavach.sandbox.wire"
 ---@class kavach.command
 ---@field stdout kavach.inflow
 ---@field stderr kavach.inflow
----@field argv string[]
+---@field argv? string[] what its user asked for; nil: it is one of kavach's own
 ---@field pid? integer in the guest, once it has started
 local command = {}
 command.__index = command
@@ -44,7 +44,8 @@ function command.start(agent, spec)
   if agent.lost then return nil, agent.lost end
 
   local self = setmetatable({
-    agent = agent, name = spec.argv[1], argv = spec.argv, shell = spec.shell,
+    agent = agent, name = spec.argv[1], argv = not spec.tool and spec.argv or nil,
+    shell = spec.shell,
     changed = waiters.new(),
     program = spec.shell and "/bin/sh" or spec.argv[1], -- as the agent names what it cannot execute
   }, command)

@@ -16,7 +16,7 @@ local FAREWELL_MS <const> = 2000
 
 ---@class kavach.start.host
 ---@field box? kavach.Sandbox
----@field over kavach.Event why it is to end: a text, or nothing if the VM has ended
+---@field over kavach.Event why it is to end: a text, or nothing if the VM has
 local Host = {}
 Host.__index = Host
 
@@ -36,7 +36,11 @@ end
 local function catch_signals(self)
   local list = {}
   for i, number in ipairs { SIGHUP, SIGINT, SIGTERM } do
-    list[i] = core.signal(number, function() self:give_up("ended by signal " .. number) end)
+    list[i] = core.signal(number, function()
+      -- Who asks twice does not want to wait for the guest.
+      if self.over:is_set() and self.box then return self.box.vm:kill() end
+      self:give_up("ended by signal " .. number)
+    end)
   end
   return setmetatable(list, { __close = function(handles)
     for _, handle in ipairs(handles) do handle:close() end
@@ -87,7 +91,7 @@ local function boot(self)
   self.box = box
   if self.over:is_set() then box.vm.agent:lose(err.new("cancelled", self.over:wait())) end
   box.vm.changed:watch(function()
-    if box.vm.ended then self.over:set() end
+    if box.vm.buried then self.over:set() end
   end)
   ok, why = box:wait_ready()
   if ok then ok, why = start(self) end

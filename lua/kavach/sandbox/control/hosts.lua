@@ -8,11 +8,13 @@
 -- whoever finds them here removes them.
 
 local core = require "kavach.core"
-local lfs = require "lfs"
 
 local hosts = {}
 
 local NAME <const> = "name-"
+
+-- Loaded on first use: a host that nobody asks for does without it.
+local lfs = setmetatable({}, { __index = function(_, name) return require("lfs")[name] end })
 
 -- When the process started, on the kernel's own clock; nil if there is no such process. A process
 -- that has ended and is not reaped counts as none. (proc(5): fields 3 and 22 of /proc/PID/stat. The
@@ -103,7 +105,7 @@ function hosts.holder(name)
   local link = folder .. "/" .. NAME .. name
   if lfs.symlinkattributes(link, "mode") ~= "link" then return nil end
   sweep(folder, NAME .. name)
-  return lfs.symlinkattributes(link, "target")
+  return (lfs.symlinkattributes(link, "target") or ""):match "^%d+%-%d+$"
 end
 
 ---Makes the name this host's, until it is released or the host ends.

@@ -38,7 +38,7 @@ end
 local function commands(box)
   local list = json.array()
   for number, channel in next, box.vm.agent.channels do
-    if channel.argv and not channel.tool then
+    if channel.argv then
       list[#list + 1] = { command = shown(channel), pid = channel.pid, number = number }
     end
   end
