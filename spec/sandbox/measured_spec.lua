@@ -60,11 +60,11 @@ describe("An agent with a measured command", function()
 
   it("takes no files and mounts nothing, and gives files", function()
     host.write(folder .. "/file", "x")
-    local ok, why = transfer.put(guest.agent, folder .. "/file", folder .. "/there")
+    local ok, why = transfer.put(guest.agent, folder .. "/file", folder .. "/there", 1024)
     assert.is_nil(ok)
     assert.matches("runs only its measured command", tostring(why), 1, true)
     assert.is_nil(host.slurp(folder .. "/there"))
-    assert.is_true(transfer.get(guest.agent, folder .. "/file", folder .. "/here"))
+    assert.is_true(transfer.get(guest.agent, folder .. "/file", folder .. "/here", 1024))
     local told
     transfer.step(guest.agent, require("kavach.sandbox.setup").mount("t", folder, true),
       function(cause) told = cause end)

@@ -23,11 +23,11 @@ describe("What the agent does before the first command", function()
       policy = "strict", root = "spec", disk_mb = 8,
       mounts = { { source = "spec", target = "/a" }, { source = "lua", target = "/b" } },
     }
-    plan.add_task_share(self, "/task")
+    plan.add_task_share(self, "/task", { transport = "share" })
     assert.same({ wire.ROOT, wire.MOUNT, wire.MOUNT, wire.MOUNT, wire.LIMITS }, kinds(self))
     assert.matches("task\0" .. plan.TASK_TARGET, self.setup[4].payload, 1, true)
     self = planned { mounts = { { source = "spec", target = "/a" } } }
-    plan.add_task_share(self, "/task")
+    plan.add_task_share(self, "/task", { transport = "share" })
     assert.same({ wire.MOUNT, wire.MOUNT }, kinds(self))
   end)
 

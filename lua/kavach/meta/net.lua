@@ -1,7 +1,7 @@
 ---@meta kavach.net
 -- luacheck: ignore 212 241 (parameters and methods are there for their types)
---- The C module: packet filters, and addresses of names. An IPv4 address is an integer: 10.0.2.15 is
---- 0x0a00020f.
+--- The C module: packet filters, and addresses of names. An IPv4 address is an integer: 10.0.2.15
+--- is 0x0a00020f.
 
 ---@class kavach.net
 local net = {}
