@@ -146,6 +146,21 @@ describe("sandboxes that live on", function()
     end)
   end)
 
+  it("can be let out of reach again", function()
+    assert.equal("1 0 1\n", ok [[$K -e '
+      local kavach = require "kavach"
+      local box <close> = assert(kavach.sandbox { name = "web" })
+      local function count()
+        local r = assert(kavach.process.exec({ os.getenv "K", "ps", "-q" }))
+        return select(2, r.stdout:gsub("\n", ""))
+      end
+      local first = count()
+      kavach.control.close(1000)
+      local second = count()
+      assert(kavach.control.listen())
+      print(first .. " " .. second .. " " .. count())']])
+  end)
+
   describe("have names", function()
     it("that only one can have at a time", function()
       start "web"
@@ -407,7 +422,8 @@ describe("sandboxes that live on", function()
     assert.same({ stopped = { "a", "b" }, failed = {}, version = 1 },
       document "$K stop --all --json --grace 0s")
     assert.equal("", ok "$K stop --all")
-    assert.equal(1, (guest.shell "$K stop"))
+    assert.equal(64, (guest.shell "$K stop"))
+    assert.equal(64, (guest.shell "$K stop --all a"))
   end)
 
   it("can have their host in the foreground", function()

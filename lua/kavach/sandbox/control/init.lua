@@ -12,18 +12,21 @@ local RETRY_MS <const> = 200
 
 local listener, server, about
 
--- Loads the rest, at the first connection: most hosts never have one.
-local function on_connection()
-  if listener:is_closed() then return end
-  if not server then
-    server = require("kavach.sandbox.control.server").new(listener, about)
-    require "kavach.sandbox.control.methods"
+-- Loads the rest at the first connection: most hosts never have one.
+local function serve(stream)
+  local function on_connection()
+    if stream:is_closed() then return end
+    if not server then
+      server = require("kavach.sandbox.control.server").new(stream, about)
+      require "kavach.sandbox.control.methods"
+    end
+    if server:accept() then
+      core.timer(RETRY_MS, on_connection)
+    elseif not stream:is_closed() then
+      stream:wait_read(on_connection)
+    end
   end
-  if server:accept() then
-    core.timer(RETRY_MS, on_connection)
-  elseif not listener:is_closed() then
-    listener:wait_read(on_connection)
-  end
+  stream:wait_read(on_connection)
 end
 
 ---Listens on this process's control socket, if it does not yet.
@@ -48,7 +51,7 @@ function control.listen(options)
     return err.fail("io", why, { op = "control" })
   end
   control.path = path
-  listener:wait_read(on_connection)
+  serve(listener)
   return true
 end
 
