@@ -36,6 +36,26 @@ describe("options of a command line", function()
     assert.is_false(args.separated)
   end)
 
+  it("may stand behind words that lead, and then end as ever", function()
+    local parser = options.parser("kavach test", function(p)
+      p.leading = 1
+      p:argument "first"
+      p:argument "command":args "*"
+      p:option "--memory"
+    end)
+    local function read(...) return assert(options.parse(parser, { ... })) end
+    for _, args in ipairs {
+      read("a", "--memory", "1", "ls", "--memory"), read("--memory", "1", "a", "ls", "--memory"),
+      read("a", "--memory=1", "--", "ls", "--memory"),
+    } do
+      assert.same({ "a", "1", { "ls", "--memory" } }, { args.first, args.memory, args.command })
+    end
+    assert.is_true(read("a", "--", "ls").separated)
+    assert.is_false(read("a", "ls", "--", "x").separated)
+    assert.is_true(read("a", "--help", "ls").help)
+    assert.is_nil(read("a", "ls", "--help").help)
+  end)
+
   it("end at --, and that is told", function()
     local args = parse("-t", "--", "--memory", "x")
     assert.same({ "--memory", "x" }, args.command)

@@ -15,6 +15,19 @@ describe("A console", function()
     end
   end)
 
+  it("tells what is new since it was looked at, as far as it is kept", function()
+    local c = console.new(2)
+    local lines, seen = c:since(0)
+    assert.same({ {}, 0 }, { lines, seen })
+    c:feed "one\ntwo\nthr"
+    lines, seen = c:since(seen)
+    assert.same({ { "one", "two" }, 2 }, { lines, seen })
+    c:feed "ee\nfour\nfive\n\27]0;x\n"
+    lines, seen = c:since(seen)
+    assert.same({ { "five", "\\x1b]0;x" }, 6 }, { lines, seen })
+    assert.same({}, (c:since(seen)))
+  end)
+
   it("shows a line that is not finished", function()
     local c = console.new(2)
     c:feed "one\ntwo\nthr"

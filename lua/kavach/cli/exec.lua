@@ -21,11 +21,12 @@ local function configure(parser)
   parser:option("--max-output", "Bytes to keep of each stream."):argname "BYTES"
     :convert(options.integer(0, MAX_OUTPUT))
   parser:epilog [[
-Standard input, output and signals are the command's, and so is the exit code, as with kavach run.
-When kavach exec itself is ended, so is the command.
+Options may stand before the sandbox or behind it. Standard input, output and signals are
+the command's, and so is the exit code, as with kavach run. When kavach exec itself is
+ended, so is the command.
 
-Exit codes: the command's own; 128+N if signal N ended it; 124 the time was up; 125 kavach failed;
-126 the command cannot be executed; 127 it was not found.
+Exit codes: the command's own; 128+N if signal N ended it; 124 the time was up; 125 kavach
+failed; 126 the command cannot be executed; 127 it was not found.
 
 Examples:
    kavach exec web -- ps -ef

@@ -7,8 +7,8 @@ local function configure(parser)
   parser:flag("-f --follow", "Go on, until the command or the sandbox ends.")
   parser:flag("--console", "Show the last lines of the guest's console instead.")
   parser:epilog [[
-The host keeps the last MiB of the output, and the last 50 lines of the console. On a terminal what
-could move its cursor is escaped; elsewhere the bytes are as they came.
+The host keeps the last MiB of the output, and the last 50 lines of the console. On a
+terminal what could move its cursor is escaped; elsewhere the bytes are as they came.
 
 Exit codes: 0; 1 if there is no such sandbox or log; 64 usage.
 

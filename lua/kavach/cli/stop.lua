@@ -2,6 +2,7 @@
 
 local options = require "kavach.cli.options"
 
+local EXIT_USAGE <const> = 64
 local GRACE_MS <const> = 5000
 -- What a host may take beyond the grace: killing QEMU, removing its directory, ending.
 local MORE_MS <const> = 15000
@@ -17,8 +18,8 @@ local function configure(parser)
   parser:option("--grace", "How long the guest may take: 500ms, 8s, 2m (default: 5s).")
     :argname "TIME":convert(options.duration)
   parser:epilog [[
-Waits until they are gone, with the process that kavach start has left for each. What else has
-sandboxes, a script or kavach run, goes on without them.
+Waits until they are gone, with the process that kavach start has left for each. What else
+has sandboxes, a script or kavach run, goes on without them.
 
 Exit codes: 0; 1 if one is not there or could not be stopped; 64 usage.
 
@@ -103,10 +104,10 @@ end
 
 local function run(args)
   local task = require "kavach.task"
-  if #args.sandboxes == 0 and not args.all then
-    return require("kavach.err").fail("invalid_argument", "which? name them, or say --all")
-  elseif #args.sandboxes > 0 and args.all then
-    return require("kavach.err").fail("invalid_argument", "names and --all exclude each other")
+  if (#args.sandboxes > 0) == (args.all or false) then
+    require("kavach.cli").complain("stop: " .. (args.all and "names and --all exclude each other"
+      or "which? name them, or say --all") .. "; see kavach stop --help")
+    return EXIT_USAGE
   end
   local list, failures, why = chosen(args)
   if not list then return nil, why end
