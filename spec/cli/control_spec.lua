@@ -426,6 +426,14 @@ describe("sandboxes that live on", function()
     assert.equal(64, (guest.shell "$K stop --all a"))
   end)
 
+  it("are started by the examples of the help", function()
+    for line in ok("$K start --help"):gmatch "\n   kavach (start [^\n]*)" do
+      line = line:gsub("make 2>&1", "true")
+      assert.matches("^%l+\n$", ok("$K " .. line))
+    end
+    assert.equal("build\nweb\n", ok "$K stop --all --grace 0s")
+  end)
+
   it("can have their host in the foreground", function()
     local p <close> = guest.start_shell "exec $K serve --name web"
     assert.equal("web\n", p:read())

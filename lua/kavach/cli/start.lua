@@ -13,7 +13,7 @@ name, or the id of one without, is printed when the sandbox is ready.
 Exit codes: 0; 125 kavach failed; 126 the command cannot be executed; 127 it was not found.
 
 Examples:
-   kavach start --name web --memory 256 --ttl 2h
+   kavach start --name web --memory 256 --ttl 90m
    kavach start --name build -- sh -c 'make 2>&1'
    kavach exec web 'uname -a'
    kavach stop web]]
