@@ -6,6 +6,7 @@
 #include "guest/environment.h"
 #include "guest/frame.h"
 #include "guest/limits.h"
+#include "guest/measured.h"
 #include "guest/network.h"
 #include "guest/request.h"
 #include "guest/root.h"
@@ -35,9 +36,21 @@ static void use_exec(const struct kv_frame *frame) {
   check(assignments >= request.envc && assignments <= request.envc + 3u);
   check(words.search != NULL && words.program != NULL);
   kv_words_free(&words);
+  /* A guest for which this was measured runs it, and one for which less was does not. */
+  struct kv_measured measured = {.there = true, .request = request};
+  measured.size = (size_t)(frame->payload + frame->length - (const uint8_t *)request.strings);
+  check(!kv_measured_allows(&measured, frame));
+  measured.sound = true;
+  measured.request.flags &= KV_WIRE_SHELL;
+  check(kv_measured_allows(&measured, frame));
+  measured.size--;
+  check(!kv_measured_allows(&measured, frame));
 }
 
 static void use_other(const struct kv_frame *frame) {
+  const struct kv_measured measured = {.there = true, .sound = true};
+  bool file = frame->type == KV_WIRE_PUT || frame->type == KV_WIRE_MOUNT;
+  check(!file || !kv_measured_allows(&measured, frame));
   struct kv_put_request put;
   struct kv_get_request get;
   struct kv_mount_request mount;
