@@ -4,6 +4,8 @@ local host = require "support.host"
 local net = require "kavach.net"
 local network = require "kavach.sandbox.network"
 local pair = require "support.pair"
+local sandbox = require "kavach.sandbox"
+local standin = require "support.standin"
 local wire = require "kavach.sandbox.wire"
 
 local address = require("kavach.sandbox.network.address").parse
@@ -105,6 +107,26 @@ describe("A network", function()
     for _, frame in ipairs(sent) do opened.relay:take(frames.framed(frame)) end
     assert.same({ passed = 1, dropped = 4,
       refused = { "10.0.2.2:81/tcp", "203.0.113.1:53/udp", "10.0.2.2/icmp" } }, opened:stats())
+  end)
+end)
+
+describe("A sandbox whose network cannot be set up", function()
+  setup(standin.setup)
+  teardown(standin.teardown)
+
+  it("runs nothing", function()
+    -- The agent refuses where it is not in a guest; it may say that it is ready before.
+    local box, why = sandbox.new(standin.options(standin.native(), {
+      network = { enabled = true },
+    }))
+    if box then
+      local result
+      result, why = box:exec "true"
+      box:close()
+      assert.is_nil(result)
+    end
+    assert.equal("creation_failed", why.kind)
+    assert.matches("the guest's network", why.message, 1, true)
   end)
 end)
 
