@@ -23,6 +23,7 @@ local seeds = {
   shell = hello .. exec(1, 1, { "echo hi; uname -a" }, {}),
   argv = hello .. exec(7, 2, { "sha256sum", "-" }, { "A=b", "PATH=/bin" }, "/tmp", "nobody:users")
     .. frame(3, 7, "some bytes") .. frame(3, 7, ""),
+  tool = hello .. exec(1, 8, { "tar", "-c", "-f", "-" }, {}),
   pty = hello .. exec(2, 7, { "tty" }, { "TERM=xterm" }) .. frame(6, 2, ("<I2I2"):pack(40, 120)),
   control = hello .. exec(3, 0, { "true" }, {}) .. frame(4, 3, ("<I4I4"):pack(1, 4096))
     .. frame(5, 3, ("<I4"):pack(15)) .. frame(7, 3, "") .. frame(11, 0, "ping")
