@@ -7,15 +7,11 @@
 
 local core = require "kavach.core"
 local err = require "kavach.err"
-local backend = require "kavach.sandbox.backend"
 local config = require "kavach.sandbox.config"
 local exec = require "kavach.sandbox.exec"
-local image = require "kavach.sandbox.image"
+local launch = require "kavach.sandbox.launch"
 local moves = require "kavach.sandbox.moves"
-local plan = require "kavach.sandbox.plan"
-local qemu = require "kavach.sandbox.qemu"
 local registry = require "kavach.sandbox.registry"
-local vm = require "kavach.sandbox.vm"
 
 local M = {}
 
@@ -32,51 +28,6 @@ Sandbox.__name = "kavach.Sandbox"
 
 -- ---- making one --------------------------------------------------------------------------------
 
-local function set_up(self, steps)
-  if #steps == 0 then return end
-  local transfer = require "kavach.sandbox.transfer"
-  local agent = self.vm.agent
-  for _, step in ipairs(steps) do
-    transfer.step(agent, step, function(cause)
-      -- A sandbox without a part of its set-up is not what was asked for.
-      if cause and not agent.lost then agent:lose(err.new("creation_failed", cause.message)) end
-    end)
-  end
-end
-
-local function prepare(checked, on_step)
-  local chosen, why = backend.choose(checked.backend, checked.confidential, nil, checked)
-  if not chosen then return nil, why end
-  on_step("the backend is " .. chosen.name)
-  local ok
-  ok, why = config.check_backend(checked, chosen.name)
-  if not ok then return nil, why end
-  local found = chosen.snp and chosen.snp.qemu
-  if not found then
-    found, why = qemu.find(checked)
-    if not found then return nil, why end
-  end
-  local planned = plan.new(checked, chosen.name, found.path,
-    chosen.snp and require("kavach.sandbox.snp").launch(checked, chosen.snp))
-  planned.qemu = found
-  if checked.measured then plan.add_measured(planned, checked.measured.payload) end
-  ok, why = image.check(planned.files, chosen.name)
-  if not ok then return nil, why end
-  return planned
-end
-
--- Opens the network, if there is to be one.
-local function add_network(self, planned)
-  if not self.config.network.enabled then return true end
-  local why
-  self.network, why = require("kavach.sandbox.network").open(self.config.network, function(cause)
-    self.vm.agent:lose(cause)
-  end)
-  if not self.network then return nil, why end
-  plan.add_network(planned, self.network:step())
-  return true
-end
-
 ---Starts a sandbox and returns while it boots: commands can be given at once. For whoever must not
 ---lose time; `kavach.sandbox` waits until it is ready.
 ---@param options table?
@@ -89,45 +40,20 @@ function M.launch(options, hooks, level)
   if not checked then return nil, why end
   local on_step = hooks and hooks.on_step or function() end
   local planned
-  planned, why = prepare(checked, on_step)
+  planned, why = launch.plan(checked, on_step)
   if not planned then return nil, why end
   local name = planned.launch.backend
   local self = {
     config = checked, backend = name, confidential = name == "sev-snp", qemu = planned.qemu,
   }
   local ok
-  ok, why = add_network(self, planned)
-  if ok then ok, why = registry.enter(self, on_step) end
+  ok, why = registry.enter(self, on_step)
   if not ok then return nil, why end
-  local dirs = {}
-  if plan.needs_task_share(planned, checked) then
-    self.share, why = require("kavach.sandbox.share").new()
-    if not self.share then
-      registry.leave(self)
-      return nil, why
-    end
-    dirs[1] = self.share.dir
-    plan.add_task_share(planned, self.share.dir, checked)
-  end
-  self.vm, why = vm.start {
-    argv = function(dir)
-      local made, trouble = plan.furnish(planned, dir)
-      if not made then return nil, trouble end
-      return plan.argv(planned)
-    end,
-    program = planned.qemu.program,
-    dirs = dirs, boot_ms = checked.boot_timeout_ms, heartbeat_ms = checked.heartbeat_ms,
-    keep = checked.keep, on_step = on_step, sockets = self.network and self.network:sockets(),
-    bounds = {
-      cpus = checked.cpu_limit, memory_mb = checked.memory_limit_mb, disk_mb = checked.disk_mb,
-      translates = planned.launch.backend == "tcg",
-    },
-  }
-  if not self.vm then
+  ok, why = launch.start(self, planned, on_step)
+  if not ok then
     registry.leave(self)
     return nil, why
   end
-  set_up(self, planned.setup)
   registry.add(self)
   return setmetatable(self, Sandbox)
 end
@@ -154,22 +80,7 @@ end
 function M.dry_run(options)
   local checked, why = config.check(options)
   if not checked then return nil, why end
-  local name = checked.backend
-  if name == "auto" or checked.confidential == "required" then
-    local chosen = backend.choose(name, checked.confidential, nil, checked)
-    name = chosen and chosen.name or "sev-snp"
-  end
-  local fits
-  fits, why = config.check_backend(checked, name)
-  if not fits then return nil, why end
-  local planned = plan.new(checked, name, qemu.name(checked),
-    name == "sev-snp" and require("kavach.sandbox.snp").dry_launch(checked) or nil)
-  if plan.needs_task_share(planned, checked) then plan.add_task_share(planned, "task", checked) end
-  if checked.measured then plan.add_measured(planned, checked.measured.payload) end
-  local argv
-  argv, why = plan.argv(planned)
-  if not argv then return nil, why end
-  return argv, planned
+  return launch.dry(checked)
 end
 
 -- ---- running commands ---------------------------------------------------------------------------
