@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "limits.h"
 #include "agent.h"
+#include "boot.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -100,7 +101,9 @@ static int drop_capabilities(void) {
 
 static int close_ways_out(bool read_only, const char **what) {
   *what = "making /sys and /proc/sys read-only";
-  int failed = cover("/sys");
+  int failed =
+      mount(KV_BOOT_CGROUPS "/kavach", KV_BOOT_CGROUPS, NULL, MS_BIND, NULL) != 0 ? errno : 0;
+  if (failed == 0) failed = cover("/sys");
   if (failed == 0) failed = cover("/proc/sys");
   if (failed == 0 && read_only) {
     *what = "making the root read-only";
@@ -120,6 +123,10 @@ void kv_limits(struct kv_agent *agent, uint32_t id, const struct kv_limits_reque
   if (failed == 0 && counted && agent->cgroups.root < 0) {
     what = "there are no control groups";
     failed = ENOTSUP;
+  }
+  if (failed == 0 && agent->is_init && !agent->set_up.rooted && !read_only) {
+    what = "the root is not the commands' own";
+    failed = EINVAL;
   }
   if (failed == 0) failed = bound_all(agent->cgroups.root, request, &what);
   /* On a test's socket all this would be the machine's own. */

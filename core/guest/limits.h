@@ -4,10 +4,13 @@
  * The bounds are those of the control group `kavach` (cgroup.h), which is the parent of every
  * command's own. Commands run as root unless asked otherwise, and root may write there. So the
  * agent gives up, for all that it starts from then on, the capabilities beyond those that container
- * engines leave to root; without them a mount cannot be made or changed, and the files of the
- * groups and of /proc/sys, from which a program could be started in the agent's place, are on
- * read-only mounts. A user namespace gives them back for its own mounts only, where the kernel
- * locks what came from outside.
+ * engines leave to root: without them a mount can neither be made nor changed. A user namespace
+ * gives them back for its own mounts only, where the kernel locks what came from outside.
+ *
+ * Then there is what the kernel starts itself, outside every bound: programs that /proc/sys names,
+ * or that have a fixed place in the first root. The first is read-only from then on; the second is
+ * out of reach (ROOT), or read-only too. And of the control groups no more is to be seen than those
+ * within the bounds: a read-only mount does not keep clone3() from starting a process in a group.
  */
 #ifndef KV_GUEST_LIMITS_H
 #define KV_GUEST_LIMITS_H

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -43,7 +44,7 @@ bool kv_root_parse(const struct kv_frame *frame, struct kv_root_request *request
   request->scratch = kv_take_string(&fields);
   bool own = request->kind == KV_WIRE_ROOT_OWN;
   return kv_fields_end(&fields) && request->kind <= KV_WIRE_ROOT_DISK &&
-         own == (request->source[0] == '\0') && !(own && request->scratch[0] == '\0');
+         own == (request->source[0] == '\0');
 }
 
 static int mounted(int result) { return result == 0 ? 0 : errno; }
@@ -116,6 +117,9 @@ static int enter(const char **what) {
     if (mounts[i] < 0) failed = errno;
   }
   *what = "entering the root";
+  /* The kernel's own threads share the root and the working directory with the first process, and
+   * start programs in them ("/sbin/modprobe", "/sbin/request-key"): theirs stays the initramfs. */
+  if (failed == 0 && unshare(CLONE_FS) != 0) failed = errno;
   if (failed == 0 && (chdir(NEW) != 0 || mount(".", "/", NULL, MS_MOVE, NULL) != 0 ||
                       chroot(".") != 0 || chdir("/") != 0))
     failed = errno;

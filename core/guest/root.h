@@ -17,8 +17,7 @@ struct kv_root_request {
   const char *source, *scratch;
 };
 
-/* Refuses: an unknown kind, a source where there is none or none where there is one, the guest's
- * own root without scratch. Pure. */
+/* Refuses: an unknown kind, a source where there is none or none where there is one. Pure. */
 bool kv_root_parse(const struct kv_frame *frame, struct kv_root_request *request);
 
 #endif

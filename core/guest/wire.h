@@ -126,7 +126,7 @@ enum kv_wire_exit_flag { KV_WIRE_OOM_KILLED = 1 };
  * u32 processes and threads (at least 1); a number whose flag is not set is 0. They bound all
  * commands together, whoever they run as. So that no command can take a bound away again, none has
  * the capabilities for it (to mount, to load modules, to trace the agent ...), and /sys and
- * /proc/sys are read-only.
+ * /proc/sys are read-only. Without ROOT the root must be made read-only, too (EINVAL).
  */
 enum kv_wire_limit_flag {
   KV_WIRE_LIMIT_CPU = 1,
@@ -141,7 +141,7 @@ enum kv_wire_limit_flag {
  * which is formatted first, as does then /tmp. The agent's own files stay out of reach.
  */
 enum kv_wire_root_kind {
-  KV_WIRE_ROOT_OWN = 0,   /* the guest image's own root; source is empty, scratch is not */
+  KV_WIRE_ROOT_OWN = 0,   /* the guest image's own root; source is empty */
   KV_WIRE_ROOT_SHARE = 1, /* the 9p share with the tag `source` */
   KV_WIRE_ROOT_DISK = 2   /* the disk with the serial number `source`: squashfs or ext4 */
 };

@@ -73,7 +73,7 @@ static void use_set_up(const struct kv_frame *frame) {
   if (frame->type == KV_WIRE_ROOT && kv_root_parse(frame, &root)) {
     check(root.kind <= KV_WIRE_ROOT_DISK);
     check(strlen(root.source) + strlen(root.scratch) == frame->length - 6);
-    check(strlen(root.source) + strlen(root.scratch) > 0);
+    check((root.kind == KV_WIRE_ROOT_OWN) == (root.source[0] == '\0'));
   }
 }
 

@@ -114,7 +114,7 @@ describe("The agent, with a host that makes things up,", function()
     wire.frame(wire.LIMITS, 0, u32(wire.LIMIT_READ_ONLY) .. u32(0):rep(2)),
     wire.frame(wire.ROOT, 9, u32(3) .. "tag\0\0"),
     wire.frame(wire.ROOT, 9, u32(wire.ROOT_SHARE) .. "\0scratch\0"),
-    wire.frame(wire.ROOT, 9, u32(wire.ROOT_OWN) .. "\0\0"),
+    wire.frame(wire.ROOT, 9, u32(wire.ROOT_OWN) .. "tag\0\0"),
     wire.frame(wire.ROOT, 9, u32(wire.ROOT_SHARE) .. "tag\0no NUL"),
     wire.frame(wire.STDOUT, 1, "from the other end"),
     u32(0xffffffff) .. u32(1) .. u32(wire.STDIN),

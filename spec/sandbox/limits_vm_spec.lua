@@ -27,7 +27,7 @@ describe("A virtual machine with every limit #vm", function()
   it("stops a fork bomb, and lives on", function()
     out("bomb() { bomb | bomb & }; bomb; sleep 1", { timeout_ms = 60000 })
     assert.equal("alive\n", (out "echo alive"))
-    assert.is_true(tonumber((out "cat /sys/fs/cgroup/kavach/pids.events"):match "max (%d+)") > 0)
+    assert.is_true(tonumber((out "cat /sys/fs/cgroup/pids.events"):match "max (%d+)") > 0)
   end)
 
   it("gives a loop half a processor", function()
@@ -63,7 +63,7 @@ describe("A virtual machine with every limit #vm", function()
   it("lets nobody undo them, not even root", function()
     assert.equal("0\n", (out "id -u"))
     for _, attempt in ipairs {
-      "echo max >/sys/fs/cgroup/kavach/pids.max", "echo max >/sys/fs/cgroup/kavach/cpu.max",
+      "echo max >/sys/fs/cgroup/pids.max", "echo max >/sys/fs/cgroup/cpu.max",
       "echo $$ >/sys/fs/cgroup/cgroup.procs", "echo '|/bin/sh' >/proc/sys/kernel/core_pattern",
       "mount -o remount,rw /", "mount -o remount,rw,bind /", "mount -o remount,rw /sys/fs/cgroup",
       "umount /sys", "mount -t cgroup2 none /tmp", "mount -t tmpfs none /bin",
@@ -77,7 +77,42 @@ describe("A virtual machine with every limit #vm", function()
       assert.is_true(r.exit_code ~= 0 and r.exit_code ~= 127, attempt .. ": " .. r.stdout)
     end
     assert.equal("40\n50000 100000\n",
-      (out "cat /sys/fs/cgroup/kavach/pids.max /sys/fs/cgroup/kavach/cpu.max"))
+      (out "cat /sys/fs/cgroup/pids.max /sys/fs/cgroup/cpu.max"))
+  end)
+end)
+
+-- What takes a system call that no shell has: by the host's perl.
+describe("A virtual machine with limits and a root that can be written #vm", function()
+  local box
+  setup(function()
+    box = assert(sandbox.new { backend = "tcg", root = "/", max_pids = 40, env = { LANG = "C" } })
+  end)
+  teardown(function() if box then box:close() end end)
+
+  it("lets no process be started in a group outside of the bounds", function()
+    -- clone3(2) with CLONE_INTO_CGROUP, which asks no mount whether it is read-only.
+    local r = assert(box:exec { "/usr/bin/perl", "-e", [[
+      for my $folder ("/sys/fs/cgroup", "/sys/fs/cgroup/..") {
+        opendir(my $dir, $folder) or die;
+        my $arguments = pack("Q11", 0x200000000, 0, 0, 0, 17, 0, 0, 0, 0, 0, fileno($dir));
+        my $pid = syscall(435, $arguments, 88);
+        if ($pid == 0) { print "out\n", `cat /proc/self/cgroup`; exit }
+        print $pid, "\n";
+      }
+    ]] })
+    assert.equal("-1\n-1\n", r.stdout)
+  end)
+
+  it("lets the kernel start no program of a command's", function()
+    -- request_key(2), which starts this one with all that root can do.
+    local r = assert(box:exec [[
+      mkdir -p /sbin
+      printf '#!/bin/sh\ncat /proc/self/cgroup >/tmp/out\n' >/sbin/request-key
+      chmod +x /sbin/request-key
+      /usr/bin/perl -e 'my @what = ("user", "kavach", ""); print syscall(249, @what, 0), "\n"'
+      cat /tmp/out]])
+    assert.equal("-1\n", r.stdout)
+    assert.matches("/tmp/out: No such file", r.stderr, 1, true)
   end)
 end)
 

@@ -31,6 +31,13 @@ describe("What the agent does before the first command", function()
     assert.same({ wire.MOUNT, wire.MOUNT }, kinds(self))
   end)
 
+  it("gives commands a root of their own, if there are limits and it can be written", function()
+    local self = planned { max_pids = 5 }
+    assert.same({ wire.ROOT, wire.LIMITS }, kinds(self))
+    assert.equal(string.pack("<I4zz", wire.ROOT_OWN, "", ""), self.setup[1].payload)
+    assert.same({ wire.LIMITS }, kinds(planned { max_pids = 5, read_only_rootfs = true }))
+  end)
+
   it("names the root's share or disk, and the scratch disk, as QEMU does", function()
     local self = planned { root = "spec", disk_mb = 8 }
     local kind, source, scratch = string.unpack("<I4zz", self.setup[1].payload)

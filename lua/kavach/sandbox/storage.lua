@@ -32,7 +32,10 @@ function storage.add(config, shares, disks, steps)
     scratch = SCRATCH
     disks[#disks + 1] = { serial = SCRATCH, path = SCRATCH_FILE, format = "raw", readonly = false }
   end
-  if next(source) or scratch then steps[#steps + 1] = setup.root(source, scratch) end
+  -- Limits in the guest need a root that commands cannot change, or one of the commands' own: the
+  -- kernel starts programs from the first one.
+  local own = storage.limits(config) and not config.read_only_rootfs
+  if next(source) or scratch or own then steps[#steps + 1] = setup.root(source, scratch) end
 end
 
 ---The step that sets the limits in the guest, if any are to be set there.
