@@ -1,5 +1,6 @@
 --- The README's examples: each block marked `run` is run, from the top of the tree.
 
+local host = require "support.host"
 local program = require "support.program"
 
 --- The marked blocks: a list of { language, code, line }.
@@ -31,9 +32,13 @@ end
 --- Runs a block with build/kavach standing for the build under test.
 local function run(block)
   local file = write((block.code:gsub("build/kavach", program.kavach)))
+  -- A place of its own for sandboxes: their names are nobody else's there.
+  local place, remove = host.folder()
   local interpreter = block.language == "sh" and "sh -eu" or ("'%s'"):format(program.kavach)
-  local code, out, errors = program.shell(("%s %s"):format(interpreter, file))
+  local code, out, errors = program.shell(("chmod 700 '%s' && XDG_RUNTIME_DIR='%s' %s %s"):format(
+    place, place, interpreter, file))
   os.remove(file)
+  remove()
   return code, out, errors
 end
 

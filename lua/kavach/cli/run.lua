@@ -26,11 +26,12 @@ local function configure(parser)
   parser:flag("--dry-run", "Print QEMU's command line instead of running it.")
   parser:flag("--verbose", "Tell the steps of the boot, with their times.")
   parser:epilog [[
-Without --json, output appears as it is made. With it, stdout and stderr are kept (1 MiB of each
-unless --max-output says otherwise) and printed in the document. Standard input goes to the command.
+Without --json, output appears as it is made. With it, stdout and stderr are kept (1 MiB
+of each unless --max-output says otherwise) and printed in the document. Standard input
+goes to the command.
 
-Exit codes: the command's own; 128+N if signal N ended it; 124 the time was up; 125 kavach failed;
-126 the command cannot be executed; 127 it was not found.
+Exit codes: the command's own; 128+N if signal N ended it; 124 the time was up; 125
+kavach failed; 126 the command cannot be executed; 127 it was not found.
 
 Examples:
    kavach run 'echo hi; uname -a'
