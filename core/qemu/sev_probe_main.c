@@ -1,6 +1,6 @@
 /*
- * sev-probe: prints the SNP status of the SEV firmware in hex, and exits with 0; or a line that says
- * why there is none, and exits with 1. A program of its own, since the firmware may take long.
+ * sev-probe: prints the SNP status of the SEV firmware in hex, and exits with 0; or a line that
+ * says why there is none, and exits with 1. A program of its own, since the firmware may take long.
  */
 #include <stdio.h>
 #include <unistd.h>
