@@ -106,7 +106,7 @@ local function live(self)
   local _ <close> = ttl and core.timer(ttl, function()
     self:give_up "its time to live is over"
   end) or nil
-  if self.over:wait() then
+  if self.over:wait() and box:state() ~= "stopped" then
     return box:stop(self.settings.grace_ms)
   end
   -- Stopped by somebody who asked for it, there is no cause.

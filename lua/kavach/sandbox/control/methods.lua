@@ -202,14 +202,15 @@ local function on_box(name, params, act)
 end
 
 on_box("stop", { grace_ms = { type = "integer", min = 0, max = MS_MOST } }, function(box, given)
+  local state = box:state()
+  if state == "stopped" then return true end
+  -- While it boots there is nobody who could be asked to power off.
+  if state == "created" then return box:destroy() end
   return box:stop(given.grace_ms)
 end)
 
 on_box("destroy", {}, function(box) return box:destroy() end)
 
 for _, name in ipairs { "pause", "resume" } do
-  on_box(name, {}, function(box)
-    if box[name] then return box[name](box) end
-    return err.fail("invalid_argument", ("this version cannot %s a sandbox"):format(name))
-  end)
+  on_box(name, {}, function(box) return box[name](box) end)
 end
