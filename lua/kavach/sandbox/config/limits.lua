@@ -15,8 +15,11 @@
 --                     there unless allow_unmeasured = true
 --   network           config/network.lua
 --
--- Where any of those in the guest is asked for, commands also lose the capabilities by which root
--- could undo them (core/guest/limits.h).
+-- Where cpu.max, pids.max or the read-only mount is asked for, commands also lose the capabilities
+-- by which root could undo them, and their root, if they may write it, is an overlay that the
+-- kernel itself takes nothing from (core/guest/limits.h). All that binds commands, not a guest's
+-- kernel that they have taken over: that one is held by the size of the VM, and QEMU around it by
+-- the host's control group (host_cgroup.lua).
 
 local check = require "kavach.check"
 local err = require "kavach.err"
