@@ -1,5 +1,7 @@
 #include "measured.h"
 
+#include "root.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -65,6 +67,12 @@ static bool same(const struct kv_measured *measured, const struct kv_exec_reques
          memcmp(request->strings, own->strings, size) == 0;
 }
 
+/* Only memory over what was measured: a share or a disk, scratch too, is the host's to change. */
+static bool own_root(const struct kv_frame *frame) {
+  struct kv_root_request root;
+  return !kv_root_parse(frame, &root) || (root.kind == KV_WIRE_ROOT_OWN && root.scratch[0] == '\0');
+}
+
 bool kv_measured_allows(const struct kv_measured *measured, const struct kv_frame *frame) {
   struct kv_exec_request request;
   if (!measured->there) return true;
@@ -73,6 +81,8 @@ bool kv_measured_allows(const struct kv_measured *measured, const struct kv_fram
     if (!kv_exec_parse(frame, &request)) return true;
     return measured->sound &&
            same(measured, &request, strings_size(&request, frame->payload + frame->length));
+  case KV_WIRE_ROOT:
+    return own_root(frame);
   case KV_WIRE_GET:
   case KV_WIRE_LIMITS:
   case KV_WIRE_NETWORK:

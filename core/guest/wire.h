@@ -108,7 +108,7 @@ enum kv_wire_type {
  * A guest whose initramfs has the file /etc/kavach/command, with a payload of EXEC in it (credits,
  * rows and columns 0, no flag but KV_WIRE_SHELL), runs just that: EXEC that differs in more than
  * credits, size, KV_WIRE_WANT_STDIN and KV_WIRE_PTY is answered by FAILED with EPERM, as is
- * whatever could put other programs in its way (PUT, MOUNT).
+ * whatever could put other programs in its way (PUT, MOUNT, ROOT of a share or a disk).
  */
 enum kv_wire_exec_flag {
   KV_WIRE_SHELL = 1,

@@ -74,6 +74,9 @@ static void use_set_up(const struct kv_frame *frame) {
     check(root.kind <= KV_WIRE_ROOT_DISK);
     check(strlen(root.source) + strlen(root.scratch) == frame->length - 6);
     check((root.kind == KV_WIRE_ROOT_OWN) == (root.source[0] == '\0'));
+    const struct kv_measured measured = {.there = true, .sound = true};
+    bool own = root.source[0] == '\0' && root.scratch[0] == '\0';
+    check(kv_measured_allows(&measured, frame) == own);
   }
 }
 

@@ -72,6 +72,23 @@ describe("An agent with a measured command", function()
     assert.matches("runs only its measured command", tostring(told), 1, true)
   end)
 
+  it("takes no root of the host's, nor a disk to write to, and goes on with its own", function()
+    local set_up = require "kavach.sandbox.setup"
+    for step, refusal in pairs {
+      [set_up.root({ share = "tag" })] = true, [set_up.root({ disk = "serial" })] = true,
+      [set_up.root({}, "scratch")] = true, [set_up.root({})] = false,
+    } do
+      local told
+      local other = open(measured.payload { argv = { "true" }, shell = false, env = {} })
+      transfer.step(other.agent, step, function(cause) told = cause end)
+      assert(other.agent:ping(20000))
+      other.close()
+      -- What is no guest has no root to be changed.
+      assert.equal(EPERM, told.errno)
+      assert.equal(refusal, told.message:find("only its measured command", 1, true) ~= nil)
+    end
+  end)
+
   it("runs nothing if the file is not what it should be", function()
     local sound = measured.payload { argv = { "true" }, shell = false, env = {} }
     for _, broken in ipairs { "", "x", sound .. "\0", sound:sub(1, -2),
@@ -171,7 +188,7 @@ describe("A guest with a measured command #vm", function()
     local command = "echo $A; id -u; ls /etc/kavach"
     local box <close> = assert(kavach.sandbox {
       backend = "tcg", memory_limit_mb = 256, transport = "measured", env = { A = "measured" },
-      measured = { command = command, cwd = "/tmp" },
+      max_pids = 20, measured = { command = command, cwd = "/tmp" },
     })
     local r = assert(box:exec(command, { cwd = "/tmp" }))
     assert.equal("measured\n0\ncommand\n", r.stdout)
