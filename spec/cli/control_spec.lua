@@ -426,6 +426,15 @@ describe("sandboxes that live on", function()
     assert.equal(64, (guest.shell "$K stop --all a"))
   end)
 
+  it("are ended while they boot, too", function()
+    local p <close> = guest.start({ "--name", "slow", "true" },
+      { qemu = standin.shell "exec sleep 60" })
+    guest.eventually(function() return ok "$K ps -q" == "slow\n" end, "it is listed")
+    assert.matches("slow +%d+%-1 +created", ok "$K ps")
+    assert.equal("slow\n", ok "$K stop slow")
+    assert.equal(125, p:wait().exit_code)
+  end)
+
   it("are started by the examples of the help", function()
     for line in ok("$K start --help"):gmatch "\n   kavach (start [^\n]*)" do
       line = line:gsub("make 2>&1", "true")
