@@ -12,6 +12,16 @@ local M = {}
 local LOOK_MS <const> = 1000
 local QUIT <const> = '{"execute":"qmp_capabilities"}\n{"execute":"quit"}\n'
 
+-- The version in QMP's greeting (docs/interop/qmp-spec.txt of QEMU), which spares asking for it.
+local function greeted(output)
+  local greeting = require("kavach.json").decode(output:match "^[^\n]*" or "")
+  local qmp = type(greeting) == "table" and greeting.QMP
+  local version = type(qmp) == "table" and qmp.version
+  local number = type(version) == "table" and version.qemu
+  if type(number) ~= "table" then return nil end
+  return ("%s.%s.%s"):format(number.major, number.minor, number.micro)
+end
+
 ---Has QEMU build the machine of a backend, with the guest's kernel in it, and not start it. What it
 ---cannot take of the command line it says at once.
 ---@param qemu kavach.qemu
@@ -32,13 +42,13 @@ local function try_machine(qemu, files, name)
   if result.timed_out then
     return { ok = false, late = true, why = ("QEMU did not start within %d ms"):format(LOOK_MS) }
   end
-  if result.exit_code == 0 then return { ok = true } end
+  if result.exit_code == 0 then return { ok = true, version = greeted(result.stdout) } end
   local said = result.stderr:gsub("%s+$", ""):gsub("\n", "; ")
   return { ok = false, why = ("QEMU refuses kavach's machine: %s"):format(
     said ~= "" and said or ("exit code %d"):format(result.exit_code)) }
 end
 
--- A function that waits for what is being looked at since now.
+-- A function that waits for what is being looked at since now. More than one may wait.
 local function start(look, ...)
   local running = task.spawn(function(...) return table.pack(look(...)) end, ...)
   local results
@@ -56,6 +66,11 @@ local function look_snp(qemu)
   return snp.look({}, true, machine or snp.machine)
 end
 
+local function ask_version(qemu, tcg)
+  qemu.version = qemu.version or tcg and tcg().version
+  return require("kavach.sandbox.version").ask(qemu)
+end
+
 ---@param wanted string a backend, or "auto"
 ---@return kavach.doctor.seen
 function M.new(wanted)
@@ -68,8 +83,8 @@ function M.new(wanted)
   seen.kvm = start(backend.probe_kvm)
   seen.look_snp = start(look_snp, qemu)
   if qemu then
-    seen.ask_version = start(require("kavach.sandbox.version").ask, qemu)
     seen.tcg = seen.image_ok and start(try_machine, qemu, files, "tcg")
+    seen.ask_version = start(ask_version, qemu, seen.tcg)
   end
   ---What QEMU says to kavach's machine with KVM; only once it is known that KVM works.
   function seen.try_kvm() return try_machine(qemu, files, "kvm") end

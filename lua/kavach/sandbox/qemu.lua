@@ -100,9 +100,10 @@ function qemu.dialect(found)
   local dialect = objects and qemu.dialect_of(objects)
   if dialect then return dialect end
   local shown = console.printable(found.path)
-  local version, why = require("kavach.sandbox.version").ask(found)
-  if not version then return nil, why end
-  return nil, ("QEMU %s (%s) has no SEV-SNP guests"):format(version, shown)
+  if not objects or objects == "" then
+    return nil, ("%s does not answer -object help as QEMU does: is it QEMU?"):format(shown)
+  end
+  return nil, ("the QEMU %s has no SEV-SNP guests"):format(shown)
 end
 
 return qemu
