@@ -1,0 +1,85 @@
+---@meta kavach
+-- The module table, whose parts are loaded when they are first asked for; and the options of a
+-- sandbox, which stand in several files of sandbox/config/.
+
+---@class kavach
+---@field version string
+---
+---@field run fun(fn: function, ...): ... runs a function as the first task, and the loop with it
+---@field spawn fun(fn: function, ...): kavach.Task starts a task in the current scope
+---@field sleep fun(ms: integer)
+---@field deadline fun(ms: integer, fn: function, ...): ... raises a timeout when the time is up
+---@field scope fun(fn: fun(scope: kavach.Scope): ...): ... ends when all its tasks have
+---@field all fun(tasks: kavach.Task[]): any[]
+---@field race fun(tasks: kavach.Task[]): ...
+---@field map fun(list: any[], options: { concurrency: integer? }?, fn: function): any[]
+---@field now fun(): integer milliseconds, on a clock that never goes back
+---@field shield fun(fn: function, ...): ... goes on to its end in a task that is cancelled
+---
+---@field process table child processes: exec, start
+---@field sandbox fun(options: kavach.SandboxOptions?): kavach.Sandbox?, kavach.Error?
+---@field control table sandboxes reached from outside: listen, close, register
+---@field measured_initrd fun(options: table): string?, kavach.Error? the initramfs of a measured
+--- command
+---@field guest_policy table|fun(fields: table?): kavach.GuestPolicy also hardened, from_bits
+---@field report table parse, from_json
+---@field measure fun(options: table): table?, kavach.Error? a launch digest
+---@field attest table verify, trust, emulator, and reading evidence
+---@field policy table attestation policies
+---@field SEV_SNP_POLICY integer 0x30000: the guest policy of a launch that says nothing else
+---@field CBIT_POS integer 51, or what the processor says
+---@field attach fun(uv: table) runs beside a luv loop
+---@field doctor fun(options: { backend: string?, probe: boolean? }?): kavach.doctor.report
+local kavach = {}
+
+---Of `kavach.sandbox`. Memory is in MiB, durations are in milliseconds.
+---@class kavach.SandboxOptions
+---
+---@field backend? "auto"|"sev-snp"|"kvm"|"tcg" default "auto": the best that really works here
+---@field confidential? "required"|"preferred" required: fails unless the guest is confidential
+---@field transport? "agent"|"share"|"measured" how a command reaches the guest; default "agent"
+---@field measured? { command: string|string[], cwd: string?, user: string?, env: table? }
+---@field qemu_path? string
+---@field qemu_sha256? string 64 hex digits
+---@field kernel? string
+---@field initrd? string
+---
+---@field dialect? "upstream"|"seed" of QEMU; default: what it says of itself. This and what follows
+--- up to vcek_disabled is for sev-snp alone
+---@field guest_policy? kavach.GuestPolicy|table|integer
+---@field firmware? string an AmdSev build of OVMF
+---@field cpu_model? string of QEMU; default "EPYC-v4"
+---@field host_data? string 32 bytes, or their hex or base64
+---@field id_block? string 96 bytes
+---@field id_auth? string 4096 bytes
+---@field author_key_enabled? boolean
+---@field vcek_disabled? boolean
+---@field allow_unmeasured? boolean what no measurement covers: root, image, disk_mb, mounts
+---
+---@field policy? "minimal"|"basic"|"strict"|table limits; those beside it win
+---@field cpu_limit? number default 2; a fraction is enforced in the guest
+---@field memory_limit_mb? integer default 512
+---@field max_pids? integer processes and threads of all commands together
+---@field read_only_rootfs? boolean
+---@field disk_mb? integer a disk for what the guest writes
+---@field network? kavach.NetworkOptions
+---
+---@field root? string a folder of the host as the guest's root
+---@field image? string a squashfs, ext4 or qcow2 image as the guest's root
+---@field mounts? { source: string, target: string, readonly: boolean? }[] read-only unless false
+---@field env? table<string, string>
+---@field name? string what others find it by
+---
+---@field timeout_ms? integer of a command; default 30000, 0: none
+---@field grace_ms? integer between SIGTERM and SIGKILL; default 2000
+---@field boot_timeout_ms? integer default 120000
+---@field heartbeat_ms? integer a guest silent for so long is lost; default 30000, 0: never
+---@field max_output? integer bytes kept of each stream of exec; default 1 MiB
+---@field keep? boolean leave the private directory behind
+
+---@class kavach.NetworkOptions
+---@field enabled? boolean default false: no network device at all
+---@field allowed_hosts? string[] names, addresses, blocks; "host" is this machine's loopback
+---@field allowed_ports? (integer|string)[] 443, or "8000-8010"
+
+return kavach
