@@ -60,6 +60,15 @@ describe("A sandbox's life", function()
   end
   after_each(function() if box then box:close() end end)
 
+  -- Stops a process, and waits until it has: signals go by the supervisor.
+  local function stand_still(child)
+    child:signal(19) -- SIGSTOP
+    repeat
+      task.yield()
+      local file <close> = assert(io.open(("/proc/%d/stat"):format(child:pid())))
+    until file:read "a":match "^.*%) (%a)" == "T"
+  end
+
   local function refused(from, to, ok, why)
     assert.is_nil(ok)
     assert.same({ "invalid_transition", from, to }, { why.kind, why.from, why.to })
@@ -220,11 +229,24 @@ describe("A sandbox's life", function()
     assert.is_true(done.pause > 0 and (paused == 0 or paused == 1))
   end)
 
+  it("has ended when who waits for its guest to power off is called off", function()
+    make()
+    box.vm.agent.poweroff = function() end -- the guest does not
+    local stopping = task.spawn(function() return box:stop(60000) end)
+    task.yield()
+    assert.equal("stopped", box:state())
+    assert.is_nil(box.vm.ended)
+    stopping:cancel()
+    local ok, why = stopping:await()
+    assert.same({ nil, "cancelled" }, { ok, why.kind })
+    assert.equal(9, box.vm.ended.signal)
+  end)
+
   it("is destroyed by one while another waits for QEMU", function()
     make()
     local ok, why
     box.vm.control = assert(box.vm:qmp())
-    box.vm.child:signal(19) -- SIGSTOP: it will not answer
+    stand_still(box.vm.child) -- it will not answer
     task.scope(function()
       task.spawn(function() ok, why = box:pause() end)
       task.yield()

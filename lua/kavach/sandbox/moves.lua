@@ -81,7 +81,8 @@ function moves.pause(vm) return in_turn(vm, pause) end
 ---@return kavach.Error?
 function moves.resume(vm) return in_turn(vm, resume) end
 
----Asks the guest to power off, and takes what time it needs from grace_ms; then QEMU is killed.
+---Asks the guest to power off, and takes what time it needs from grace_ms; then QEMU is killed. So
+---it is when the task that waits is called off: what has begun to stop, nobody could stop again.
 ---@param vm kavach.vm
 ---@param grace_ms integer
 ---@return boolean? true
@@ -89,9 +90,11 @@ function moves.resume(vm) return in_turn(vm, resume) end
 function moves.stop(vm, grace_ms)
   local ok, why = in_turn(vm, begin_to_stop)
   if not ok then return nil, why end
-  vm:wait_ended(grace_ms)
+  local waited, told = pcall(vm.wait_ended, vm, grace_ms)
   vm.agent:lose(err.new("io", "the sandbox was stopped"))
-  return vm:end_now()
+  ok, why = vm:end_now()
+  if not waited then error(told, 0) end
+  return ok, why
 end
 
 return moves
