@@ -2,6 +2,10 @@
 
 local waiters = require "kavach.sandbox.waiters"
 
+-- Small pieces are joined, so that there are about so many: a command that prints single bytes must
+-- not make tables of a million entries.
+local PIECES <const> = 256
+
 ---@class kavach.control.log
 ---@field ended boolean no more will come
 local log = {}
@@ -20,8 +24,13 @@ end
 ---@param bytes string
 function log:append(bytes)
   if bytes == "" then return end
-  self.last = self.last + 1
-  self.pieces[self.last] = bytes
+  local tail = self.pieces[self.last]
+  if tail and #tail + #bytes <= self.most // PIECES then
+    self.pieces[self.last] = tail .. bytes
+  else
+    self.last = self.last + 1
+    self.pieces[self.last] = bytes
+  end
   self.size, self.total = self.size + #bytes, self.total + #bytes
   while self.size - #self.pieces[self.first] >= self.most do
     self.size = self.size - #self.pieces[self.first]
