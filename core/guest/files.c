@@ -154,6 +154,7 @@ void kv_mount(struct kv_agent *agent, uint32_t id, const struct kv_mount_request
     kv_send_done(agent, id, 0, 0);
     return;
   }
+  agent->set_up.failed = true;
   char what[4096];
   snprintf(what, sizeof what, "mounting %s on %s", request->tag, request->target);
   kv_send_failed(agent, id, failed, what);

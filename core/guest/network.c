@@ -97,10 +97,12 @@ static int bring_up(int initramfs, const struct kv_network_request *request) {
 /* ---- the names ---------------------------------------------------------------------------------
  */
 
+/* The root may be anybody's: what stands in the file's place must not hold up the agent. */
 static int write_text(const char *path, int flags, const char *text) {
-  int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0644);
+  struct stat status;
+  int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags, 0644);
   if (fd < 0) return errno;
-  int failed = 0;
+  int failed = fstat(fd, &status) != 0 ? errno : S_ISREG(status.st_mode) ? 0 : EINVAL;
   for (size_t left = strlen(text); left > 0 && failed == 0;) {
     ssize_t wrote = write(fd, text, left);
     if (wrote > 0) {
@@ -140,6 +142,7 @@ void kv_network(struct kv_agent *agent, uint32_t id, const struct kv_network_req
     what = "/etc/hosts";
     failed = write_text(what, O_APPEND, request->hosts);
   }
+  agent->set_up.failed |= failed != 0;
   if (failed == 0)
     kv_send_done(agent, id, 0, 0);
   else
