@@ -14,7 +14,6 @@ local MOST_OUTPUT <const> = 256 * 1024
 ---@field path string what it was found as
 ---@field program userdata the open file
 ---@field answer_ms? integer how long it may take to answer a question
----@field version? string once it was asked
 ---@field version? string once it was asked for
 
 local function unavailable(message)

@@ -124,7 +124,11 @@ function hosts.claim(name)
     return nil, ("the name '%s' is in use by another sandbox, of process %s; see kavach ps"):format(
       name, holder:match "^%d+" or "?")
   end
-  return core.own_file(link)
+  local owned
+  owned, trouble = core.own_file(link)
+  if owned then return true end
+  os.remove(link)
+  return nil, ("cannot keep the name '%s': %s"):format(name, trouble)
 end
 
 ---@param name string of this host's
