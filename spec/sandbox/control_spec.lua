@@ -1,11 +1,16 @@
+local client_of = require "kavach.sandbox.control.client"
 local control = require "support.control"
 local core = require "kavach.core"
 local frame = require "kavach.sandbox.control.frame"
 local host = require "support.host"
+local hosts = require "kavach.sandbox.control.hosts"
 local kavach = require "kavach"
 local program = require "support.program"
+local remote = require "kavach.sandbox.control.command"
 local server = require "kavach.sandbox.control.server"
+local stream = require "kavach.stream"
 local task = require "kavach.task"
+local waiters = require "kavach.sandbox.waiters"
 
 local HELLO <const> = frame.encode(frame.HELLO, 0,
   frame.message { protocol = frame.PROTOCOL, version = frame.VERSION })
@@ -264,5 +269,39 @@ describe("a control connection", function()
     end
     assert.is_true(host.eventually(function() return served.server.count == 1 end))
     assert.is_nil(client.lost)
+  end)
+end)
+
+describe("a client of a host", function()
+  it("leaves no connection behind when it is called off before the host has answered", function()
+    local path = hosts.socket "0-0"
+    local listener = assert(core.listen(path))
+    local connecting = task.spawn(client_of.connect, "0-0", 60000)
+    task.yield()
+    connecting:cancel()
+    local ok, why = connecting:await()
+    assert.same({ nil, "cancelled" }, { ok, why.kind })
+    local peer <close> = stream.wrap(assert(listener:try_accept()), "the client")
+    listener:close()
+    os.remove(path)
+    local said = assert(kavach.deadline(5000, function() return peer:read_all() end))
+    assert.matches(frame.PROTOCOL, said, 1, true)
+  end)
+
+  it("sends its commands signals by name, and refuses what is none", function()
+    local notes = {}
+    local call = {
+      changed = waiters.new(), on_note = function() end,
+      note = function(_, note) notes[#notes + 1] = note.signal end,
+    }
+    local running = assert(remote.start({ call = function() return call end }, {}))
+    running:signal()
+    running:signal "usr1"
+    running:kill()
+    running:kill "SIGTERM"
+    assert.same({ 15, 10, 9, 15 }, notes)
+    assert.error_matches(function() running:signal "TREM" end, "did you mean 'TERM'?", 1, true)
+    assert.error_matches(function() running:kill(0) end, "from 1 to 64", 1, true)
+    assert.equal(4, #notes)
   end)
 end)

@@ -27,8 +27,12 @@ function client.connect(host, ms)
   end
   local made = connection.new(stream, { hello = { kavach = core.version, pid = core.getpid() } })
   made.host = host
-  made.changed:until_true(function() return made.hello or made.lost end,
-    core.now() + (ms or client.PATIENCE_MS))
+  local finished, told = pcall(made.changed.until_true, made.changed,
+    function() return made.hello or made.lost end, core.now() + (ms or client.PATIENCE_MS))
+  if not finished then
+    made:close()
+    error(told, 0)
+  end
   if made.hello and not made.lost then return made end
   local cause = made.lost or err.new("timeout", ("process %s is busy: it does not answer"):format(
     host:match "^%d+"))

@@ -1,8 +1,7 @@
 -- A command in a sandbox of another process, with the methods of kavach.command.
 
 local command = require "kavach.sandbox.command"
-
-local SIGKILL <const> = 9
+local signals = require "kavach.sandbox.signals"
 
 ---@class kavach.control.command: kavach.command
 local remote = setmetatable({}, { __index = command })
@@ -36,18 +35,25 @@ function remote.start(connection, params)
   return self
 end
 
-function remote:signal(number)
-  self.call:note { signal = number or 15 }
+---Sends a signal to the command's process group; SIGKILL goes to all that it started.
+---@param signal? integer|string 15, "TERM" or "SIGTERM"; that one by default
+function remote:signal(signal)
+  self.call:note { signal = signals.number(signal or signals.TERM, "signal", 2) }
 end
 
-function remote:kill(number)
-  self:signal(number or SIGKILL)
+---@param signal? integer|string SIGKILL by default
+function remote:kill(signal)
+  self.call:note { signal = signals.number(signal or signals.KILL, "kill", 2) }
 end
 
+---The size of its terminal has changed.
+---@param rows integer
+---@param columns integer
 function remote:resize(rows, columns)
   self.call:note { rows = rows, columns = columns }
 end
 
+---Has what still runs of it killed and drops its output. Does not wait; can be called twice.
 function remote:close()
   if self.over or self.closed then return end
   self.closed = true

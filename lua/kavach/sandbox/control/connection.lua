@@ -184,6 +184,7 @@ function connection:lose(cause)
   if self.on_lost then self.on_lost(cause) end
 end
 
+---Ends it without a cause. Can be called twice.
 function connection:close()
   self:lose(err.new("io", "the control connection is closed"))
 end

@@ -40,6 +40,7 @@ function log:append(bytes)
   self.changed:wake()
 end
 
+---No more will come.
 function log:finish()
   self.ended = true
   self.changed:wake()
