@@ -22,7 +22,6 @@ describe("A control group of the host for QEMU", function()
       mounts = host.write(folder .. "/mountinfo",
         "20 1 0:5 / /proc rw - proc proc rw\n"
         .. ("30 20 0:9 / %s rw,nosuid shared:1 - cgroup2 cgroup rw\n"):format(folder)),
-      processes = "/proc",
     }
     switch_on("", "")
     switch_on("/slice", "cpu memory pids")

@@ -11,9 +11,7 @@
 local host_cgroup = {}
 
 -- Where the system tells; specs put files of their own here.
-host_cgroup.system = {
-  own = "/proc/self/cgroup", mounts = "/proc/self/mountinfo", processes = "/proc",
-}
+host_cgroup.system = { own = "/proc/self/cgroup", mounts = "/proc/self/mountinfo" }
 
 local MIB <const> = 1024 * 1024
 local PERIOD_US <const> = 100000
@@ -78,23 +76,12 @@ local function controllers_of(folder)
 end
 
 -- Names say whose they are, so that what a killed host left can be told from what is in use.
-local function start_time(pid)
-  local stat = read(("%s/%s/stat"):format(host_cgroup.system.processes, pid))
-  local number, rest = (stat or ""):match "^(%d+) .*%) (.*)$"
-  if not number then return nil end
-  local field = 0
-  for word in rest:gmatch "%S+" do
-    field = field + 1
-    if field == 20 then return number, word end -- starttime, the 22nd of proc(5)
-  end
-end
-
-local function sweep(folder)
+local function sweep(folder, hosts)
   local lfs = require "lfs"
   for name in lfs.dir(folder) do
-    local pid, since = name:match "^kavach%-(%d+)%-(%d+)%-%d+$"
+    local host = name:match "^kavach%-(%d+%-%d+)%-%d+$"
     -- Of one that is in use the kernel refuses it.
-    if pid and select(2, start_time(pid)) ~= since then lfs.rmdir(folder .. "/" .. name) end
+    if host and not hosts.alive(host) then lfs.rmdir(folder .. "/" .. name) end
   end
 end
 
@@ -102,10 +89,10 @@ local count = 0
 local function make_in(folder)
   local controllers, why = controllers_of(folder)
   if not controllers then return nil, why end
-  sweep(folder)
-  local pid, since = start_time "self"
+  local hosts = require "kavach.sandbox.control.hosts"
+  sweep(folder, hosts)
   count = count + 1
-  local path = ("%s/kavach-%s-%s-%d"):format(folder, pid, since, count)
+  local path = ("%s/kavach-%s-%d"):format(folder, hosts.own(), count)
   local ok
   ok, why = require("lfs").mkdir(path)
   if not ok then return nil, ("%s: %s"):format(path, why) end
