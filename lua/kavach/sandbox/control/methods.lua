@@ -6,9 +6,10 @@
 --                             result is what the command's exit is in Lua
 --   logs    id, console, follow   output: what the command of `kavach start` printed, or the lines
 --                             of the guest's console. The result: lost, the bytes not kept any more
---   stop    id, grace_ms      asks the guest to power off, and ends it when the time is up
+--   stop    id, grace_ms      asks the guest to power off, and ends it when the time is up, or
+--                             when the call is cancelled
 --   destroy id                ends it
---   pause, resume  id         where the sandbox can
+--   pause, resume  id         has its machine stand still, and go on
 
 local core = require "kavach.core"
 local err = require "kavach.err"
@@ -211,6 +212,6 @@ end)
 
 on_box("destroy", {}, function(box) return box:destroy() end)
 
-for _, name in ipairs { "pause", "resume" } do
-  on_box(name, {}, function(box) return box[name](box) end)
-end
+on_box("pause", {}, function(box) return box:pause() end)
+
+on_box("resume", {}, function(box) return box:resume() end)
