@@ -31,6 +31,7 @@ typedef struct folder {
 
 typedef struct unpacking {
   int from, root;
+  size_t prefix; /* bytes before an entry's path in its path on this machine */
   const kv_archive_limits *limits;
   uint64_t bytes, entries, raw;
   bool flooded; /* more came than these entries can take */
@@ -224,6 +225,9 @@ static const char *kind_of(mode_t type) {
 static int make_entry(unpacking *self, struct archive *archive, struct archive_entry *entry) {
   const char *path = archive_entry_pathname(entry);
   if (path == NULL) return kv_fail(self->error, "io", "a name that cannot be read");
+  /* What is made by descriptors alone could not be removed by its path. */
+  if (self->prefix + strlen(path) >= KV_PLACE_PATH)
+    return kv_fail_errno(self->error, ENAMETOOLONG, "%.200s", path);
   if (++self->entries > self->limits->entries)
     return kv_fail(self->error, "io", "more than %" PRIu64 " entries: max_entries allows more",
                    self->limits->entries);
@@ -274,7 +278,7 @@ int kv_unpack(int from, const char *path, const kv_archive_limits *limits, kv_er
   } else if (mkdir(path, 0700) != 0) {
     kv_fail_errno(error, errno, "%s", path);
   } else {
-    *self = (unpacking){.from = from, .limits = limits, .error = error};
+    *self = (unpacking){.from = from, .prefix = strlen(path) + 1, .limits = limits, .error = error};
     self->root = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (self->root < 0)
       kv_fail_errno(error, errno, "%s", path);

@@ -6,7 +6,8 @@
  * absolute or has "..", a name twice, a device, a FIFO, a socket, a hard link to what is not a file
  * of this archive, and a symbolic link that could lead out of the folder: an absolute one, one with
  * more ".." than there are folders above it, or with ".." behind a name (the name may be a link
- * itself, and then ".." is not what it looks like).
+ * itself, and then ".." is not what it looks like). So is what the machine's PATH_MAX has no room
+ * for below the folder: nobody could remove it.
  *
  * Kept are times, and of the modes the nine permission bits: no set-user-ID, set-group-ID or sticky
  * bit. Folders stay open to their owner whatever the archive says, or nobody could remove them.

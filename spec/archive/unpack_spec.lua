@@ -147,6 +147,10 @@ describe("Unpacking an archive of a guest's", function()
       { name = "././@LongLink", type = "L", bytes = ("n"):rep(256) .. "\0" },
       { name = "n" },
     }, "File name too long" },
+    ["a path that is too long where the folder stands"] = { {
+      { name = "././@LongLink", type = "L", bytes = ("d/"):rep(2047) .. "\0" },
+      { name = ("d/"):rep(50), type = "folder" },
+    }, "File name too long" },
     ["a path that is too long"] = { {
       { name = "././@LongLink", type = "L", bytes = ("n/"):rep(3000) .. "\0" },
       { name = "n" },
