@@ -19,11 +19,28 @@ typedef struct packing {
   struct archive *archive;
   struct archive_entry_linkresolver *links;
   const kv_archive_limits *limits;
+  int to;
+  bool given_up; /* what else the library writes goes nowhere */
   uint64_t bytes, entries;
   size_t prefix; /* bytes of each path that lead to the folder */
   kv_error *error;
   char buffer[BUFFER];
 } packing;
+
+/* Never tells the library of a failure: it would not free all that it has. */
+static ssize_t write_some(struct archive *archive, void *context, const void *bytes, size_t count) {
+  packing *self = context;
+  ssize_t wrote = (ssize_t)count;
+  (void)archive;
+  if (self->given_up) return wrote;
+  do {
+    wrote = write(self->to, bytes, count);
+  } while (wrote < 0 && errno == EINTR);
+  if (wrote > 0) return wrote;
+  self->given_up = true;
+  kv_fail_errno(self->error, errno, "writing the archive");
+  return (ssize_t)count;
+}
 
 static int failed(packing *self, const char *path) {
   return kv_fail(self->error, "io", "%.300s: %.150s", path, archive_error_string(self->archive));
@@ -42,7 +59,7 @@ static int count(packing *self, const struct stat *status) {
 }
 
 static int copy_data(packing *self, int fd, const char *path, uint64_t left) {
-  while (left > 0) {
+  while (left > 0 && !self->given_up) {
     size_t most = left < sizeof self->buffer ? (size_t)left : sizeof self->buffer;
     ssize_t got = read(fd, self->buffer, most);
     if (got < 0 && errno == EINTR) continue;
@@ -139,21 +156,23 @@ static int pack_all(packing *self, const char *path) {
   size_t length = strlen(path);
   self->prefix = path[length - 1] == '/' ? length : length + 1;
   int status = 0;
-  for (FTSENT *found; status == 0 && (errno = 0, found = fts_read(tree)) != NULL;)
+  for (FTSENT *found; status == 0 && (errno = 0, found = fts_read(tree)) != NULL;) {
     status = pack_one(self, found);
+    if (self->given_up) status = -1;
+  }
   if (status == 0 && errno != 0) status = kv_fail_errno(self->error, errno, "%s", path);
   fts_close(tree);
   return status;
 }
 
-static int begin(packing *self, int to) {
+static int begin(packing *self) {
   if (self->archive == NULL || self->links == NULL)
     return kv_fail_errno(self->error, ENOMEM, "packing");
   archive_entry_linkresolver_set_strategy(self->links, ARCHIVE_FORMAT_TAR_GNUTAR);
   if (archive_write_set_format_gnutar(self->archive) != ARCHIVE_OK ||
       archive_write_set_bytes_per_block(self->archive, BUFFER) != ARCHIVE_OK ||
       archive_write_set_bytes_in_last_block(self->archive, 1) != ARCHIVE_OK ||
-      archive_write_open_fd(self->archive, to) != ARCHIVE_OK)
+      archive_write_open(self->archive, self, NULL, write_some, NULL) != ARCHIVE_OK)
     return failed(self, "packing");
   return 0;
 }
@@ -164,13 +183,15 @@ int kv_pack(const char *path, int to, const kv_archive_limits *limits, kv_error 
   self->archive = archive_write_new();
   self->links = archive_entry_linkresolver_new();
   self->limits = limits;
+  self->to = to;
   self->error = error;
-  int status = begin(self, to);
+  int status = begin(self);
   if (status == 0) status = pack_all(self, path);
   if (status == 0 && archive_write_close(self->archive) != ARCHIVE_OK)
     status = failed(self, "packing");
+  if (self->given_up) status = -1;
   /* What was begun is not completed: the other end must not take a part for the whole. */
-  if (status < 0 && self->archive != NULL) archive_write_fail(self->archive);
+  self->given_up = true;
   archive_entry_linkresolver_free(self->links);
   archive_write_free(self->archive);
   free(self);
