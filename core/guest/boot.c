@@ -80,10 +80,11 @@ static void dev_links(void) {
 
 static void userland(void) {
   /* Sizes are shares of the memory. What all commands keep in them is bounded once more, with
-   * the rest of what they use, by their control group. */
+   * the rest of what they use, by their control group. nsdelegate: who makes a name space for
+   * groups cannot move into it what is outside, the agent for one. */
   static const struct file_system rest[] = {
       {"proc", "/proc", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC},
-      {"cgroup2", KV_BOOT_CGROUPS, NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC},
+      {"cgroup2", KV_BOOT_CGROUPS, "nsdelegate", MS_NOSUID | MS_NODEV | MS_NOEXEC},
       {"devpts", "/dev/pts", "mode=0620,ptmxmode=0666,gid=5", MS_NOSUID | MS_NOEXEC},
       {"tmpfs", "/dev/shm", "mode=1777,size=20%", MS_NOSUID | MS_NODEV},
       {"tmpfs", "/run", "mode=0755,size=10%", MS_NOSUID | MS_NODEV},

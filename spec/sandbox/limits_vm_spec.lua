@@ -103,6 +103,15 @@ describe("A virtual machine with limits and a root that can be written #vm", fun
     assert.equal("-1\n-1\n", r.stdout)
   end)
 
+  it("lets nobody take the agent into a group of their own, to freeze it", function()
+    -- A name space for groups lets root mount them, and root owns the files in them.
+    local r = assert(box:exec [[
+      unshare -Urm -C sh -c 'mount -t cgroup2 none /mnt && echo mounted; echo 1 >/mnt/cgroup.procs'
+      ]])
+    assert.same({ "mounted\n", 1 }, { r.stdout, r.exit_code })
+    assert.equal("0::/\n", assert(box:exec "cat /proc/1/cgroup").stdout)
+  end)
+
   it("lets the kernel start no program of a command's", function()
     -- request_key(2), which starts this one with all that root can do.
     local r = assert(box:exec [[
