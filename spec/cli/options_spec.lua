@@ -93,6 +93,8 @@ describe("options of a command line", function()
     assert.equal("unknown option '--memroy' (did you mean '--memory'?)", refused("--memroy", "1"))
     assert.equal("unknown option '--memroy' (did you mean '--memory'?)", refused("--memroy=1"))
     assert.equal("unknown option '--qqqq'", refused "--qqqq")
+    assert.equal("unknown option '--enw' (did you mean '--env'?)", refused "--enw")
+    assert.equal("unknown option '--eww'", refused "--eww")
     assert.equal("unknown option '-q'", refused "-q")
   end)
 

@@ -78,9 +78,12 @@ local function by_name(parser)
 end
 
 local function unknown(name, names)
-  local nearest = check.nearest(name, names)
+  -- Without the dashes, which all have: else any short name is near to any other.
+  local bare = {}
+  for i, each in ipairs(names) do bare[i] = each:gsub("^%-+", "") end
+  local nearest = check.nearest(name:gsub("^%-+", ""), bare)
   return ("unknown option '%s'%s"):format(name,
-    nearest and (" (did you mean '%s'?)"):format(nearest) or "")
+    nearest and (" (did you mean '--%s'?)"):format(nearest) or "")
 end
 
 --- One word that begins with "-". Puts it into `out` as argparse cannot misread it. Returns how
