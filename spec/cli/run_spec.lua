@@ -259,7 +259,7 @@ describe("kavach run", function()
           assert.matches(option, refused(option .. "=" .. value, "true"), 1, true)
         end
       end
-      assert.matches("disk_mb", refused("--disk=1", "true"), 1, true)
+      assert.matches("from 4 to 1048576", refused("--disk=3", "true"), 1, true)
     end)
 
     it("a policy that does not exist, two roots, and a root that is none", function()

@@ -5,7 +5,8 @@ local options = require "kavach.cli.options"
 local M = {}
 
 local MAX_MEMORY_MB <const> = 16 * 1024 * 1024
-local MAX_DISK_MB <const>, MAX_PIDS <const> = 1024 * 1024, 4 * 1024 * 1024
+local MIN_DISK_MB <const>, MAX_DISK_MB <const> = 4, 1024 * 1024
+local MAX_PIDS <const> = 4 * 1024 * 1024
 
 function M.configure(parser)
   parser:option("--policy", "A set of limits; those given beside it win.\n"
@@ -19,7 +20,7 @@ function M.configure(parser)
   parser:option("--max-pids", "Processes and threads of all commands together."):argname "N"
     :convert(options.integer(1, MAX_PIDS))
   parser:option("--disk", "Keep what is written on a disk of this size, not in memory.")
-    :argname "MIB":convert(options.integer(1, MAX_DISK_MB))
+    :argname "MIB":convert(options.integer(MIN_DISK_MB, MAX_DISK_MB))
   parser:flag("--read-only", "A root that cannot be written; /tmp, /run and /dev/shm can.")
 end
 

@@ -7,8 +7,8 @@ function M.configure(parser)
     :argname "DIR"
   parser:option("--image", "The guest's root: a squashfs, ext4 or qcow2 image, likewise.")
     :argname "FILE"
-  parser:flag("--allow-unmeasured", "Allow --root, --image and --disk with sev-snp, where no "
-    .. "measurement covers them.")
+  parser:flag("--allow-unmeasured", "Allow --root, --image, --disk and --mount with sev-snp, where "
+    .. "no measurement covers them.")
 end
 
 function M.read(args, box)
