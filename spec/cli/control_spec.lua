@@ -330,6 +330,12 @@ describe("sandboxes that live on", function()
       end
     end)
 
+    it("for a command that is to be measured, which would be the only one", function()
+      local code, _, errors = guest.shell "$K start --transport measured true"
+      assert.same({ 125, "kavach: start: --transport measured is for kavach run: a guest that "
+        .. "carries its command runs no other\n" }, { code, errors })
+    end)
+
     it("for a QEMU that dies, with its last words", function()
       local code, out, errors = guest.shell("$K start --json --name web",
         standin.shell "echo 'no such machine' >&2; exit 3")

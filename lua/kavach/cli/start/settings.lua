@@ -39,6 +39,10 @@ function M.read(args)
       return err.fail("invalid_argument", ("--%s: nothing at all"):format(name))
     end
   end
+  if args.transport == "measured" then
+    return err.fail("invalid_argument", "--transport measured is for kavach run: a guest that "
+      .. "carries its command runs no other")
+  end
   local box, why = require("kavach.cli.sandbox").read(args)
   if not box then return nil, why end
   box.boot_timeout_ms = args.timeout
