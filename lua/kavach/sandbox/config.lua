@@ -39,6 +39,9 @@ local ENV = { map = "string", fn = check_env }
 
 local GUEST_PATH_MOST <const> = 4095 -- Linux: PATH_MAX, with its NUL
 
+-- What the guest's kernel shows there is what the agent and its limits stand on.
+local KERNELS <const> = { proc = true, sys = true, dev = true }
+
 local function check_target(target)
   if target:sub(1, 1) ~= "/" or target:find("\0", 1, true) then
     return nil, ("an absolute path in the guest, got %q"):format(target)
@@ -47,9 +50,15 @@ local function check_target(target)
     return nil, ("at most %d bytes, got %d"):format(GUEST_PATH_MOST, #target)
   end
   for part in target:gmatch "[^/]+" do
-    if part == ".." then return nil, ("a path without '..', got %q"):format(target) end
+    if part == ".." or part == "." then
+      return nil, ("a path without '.' and '..', got %q"):format(target)
+    end
   end
-  if not target:find "[^/]" then return nil, "a folder below the guest's /" end
+  local first = target:match "[^/]+"
+  if not first then return nil, "a folder below the guest's /" end
+  if KERNELS[first] then
+    return nil, ("elsewhere than in /%s, which is the kernel's, got %q"):format(first, target)
+  end
   return target
 end
 
