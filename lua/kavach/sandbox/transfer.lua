@@ -12,6 +12,7 @@ local transfer = {}
 -- Linux takes no longer one (PATH_MAX, with its NUL), and the wire none of 8 KiB: to send one would
 -- be to break the wire's rules, which ends the guest.
 local PATH_MOST <const> = 4095
+local SHOWN <const> = 100
 
 local TOO_LARGE <const> = "more than %d bytes: max_bytes allows more"
 
@@ -21,6 +22,7 @@ local TOO_LARGE <const> = "more than %d bytes: max_bytes allows more"
 ---@return kavach.Error?
 function transfer.unusable(op, path)
   local why = path:find("\0", 1, true) and "has a NUL in it"
+    or path:sub(1, 1) ~= "/" and ("is not absolute: %q"):format(path:sub(1, SHOWN))
     or #path > PATH_MOST and ("is longer than %d bytes"):format(PATH_MOST)
   if not why then return nil end
   return err.new("invalid_argument", ("%s: the path in the guest %s"):format(op, why), { op = op })
