@@ -8,8 +8,9 @@ local TEXT = {
   [16] = "busy", [17] = "it exists already", [19] = "no such device", [20] = "not a directory",
   [21] = "it is a directory", [22] = "invalid argument", [26] = "text file busy",
   [27] = "the file is too large", [28] = "no space left", [30] = "the file system is read-only",
-  [36] = "the name is too long", [40] = "too many symbolic links", [95] = "not supported",
-  [125] = "called off",
+  [36] = "the name is too long", [40] = "too many symbolic links",
+  [74] = "damaged: it does not match its checksums", [95] = "not supported",
+  [117] = "damaged: the file system is not in order", [125] = "called off",
 }
 
 ---A sentence's end for what failed: "NAME: REASON".
