@@ -63,6 +63,17 @@ describe("the program's subcommands", function()
     assert.is_nil(seen)
   end)
 
+  it("end their help in lines that need no breaking", function()
+    for name in require("lfs").dir "lua/kavach/cli" do
+      local found, known = pcall(require, "kavach.cli." .. (name:match "^(.*)%.lua$" or ""))
+      if found and type(known) == "table" and known.configure then
+        local parser = require("kavach.cli.options").parser("kavach x", known.configure)
+        local ending = (parser._epilog or ""):gsub("%s+$", "")
+        assert.is_true(parser:get_help():find(ending, 1, true) ~= nil, name)
+      end
+    end
+  end)
+
   it("have the nearest name suggested", function()
     local code, out, errors = main "evn"
     assert.equal(64, code)

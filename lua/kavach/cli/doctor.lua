@@ -52,8 +52,8 @@ local function configure(parser)
     :argname "NAME":choices { "auto", "tcg", "kvm", "sev-snp" }
   parser:flag("--probe", "Prove it: run a job in a sandbox.")
   parser:epilog [[
-Each line is ok; warning: sandboxes run all the same; missing: of use, but they run without it; or
-MISSING: the backend needs it. "$" is the command that mends it.
+Each line is ok; warning: sandboxes run all the same; missing: of use, but they run
+without it; or MISSING: the backend needs it. "$" is the command that mends it.
 Exit codes: 0 if sandboxes run here (with --backend: with that one), 1 if not.
 
 Examples:

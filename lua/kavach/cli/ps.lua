@@ -4,7 +4,8 @@ local function configure(parser)
   parser:description "List the sandboxes of this user that run, whatever program has them."
   parser:flag("-q --quiet", "Print the names alone, or the ids of those without one.")
   parser:epilog [[
-A process that does not answer within a second is shown as busy: it computes, or is stopped.
+A process that does not answer within a second is shown as busy: it computes, or is
+stopped.
 
 Exit codes: 0; 1 if the hosts cannot be listed; 64 usage.
 

@@ -12,8 +12,8 @@ As kavach start, but this process is the host: for a terminal of its own, or a s
 manager. The sandbox's name is printed when it is ready. SIGINT, SIGTERM and SIGHUP stop
 it; a second one does not wait for the guest.
 
-Exit codes: 0 it was stopped; 125 kavach failed; 126 the command cannot be executed; 127 it
-was not found.
+Exit codes: 0 it was stopped; 125 kavach failed; 126 the command cannot be executed; 127
+it was not found.
 
 Example:
    kavach serve --name web --memory 256]]

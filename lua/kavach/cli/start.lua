@@ -6,11 +6,12 @@ local function configure(parser)
   parser:description "Start a sandbox that lives on after this command."
   require("kavach.cli.start.settings").configure(parser)
   parser:epilog [[
-The sandbox has a process of its own, which outlives the terminal. It ends when the sandbox
-is stopped, powers itself off, or has lived for its --ttl; not when the command ends. The
-name, or the id of one without, is printed when the sandbox is ready.
+The sandbox has a process of its own, which outlives the terminal. It ends when the
+sandbox is stopped, powers itself off, or has lived for its --ttl; not when the command
+ends. The name, or the id of one without, is printed when the sandbox is ready.
 
-Exit codes: 0; 125 kavach failed; 126 the command cannot be executed; 127 it was not found.
+Exit codes: 0; 125 kavach failed; 126 the command cannot be executed; 127 it was not
+found.
 
 Examples:
    kavach start --name web --memory 256 --ttl 90m
