@@ -168,9 +168,9 @@ static void plan_program(lua_State *L, int opts, kv_command *command) {
   if (command->by_file) command->program = kv_lua_program_fd(L, lua_gettop(L));
 }
 
-/* spawn{argv=, program=, env=, cwd=, stdin=, stdout=, stderr=, tell_start=}, callback -> child,
- * stdin, stdout, stderr (streams, where piped) | nil, message. `program`, of program_open, is run
- * instead of what argv[1] names. */
+/* spawn{argv=, program=, env=, cwd=, stdin=, stdout=, stderr=, plain_files=, tell_start=}, callback
+ * -> child, stdin, stdout, stderr (streams, where piped) | nil, message. `program`, of
+ * program_open, is run instead of what argv[1] names; plain_files: see kv_command. */
 static int child_spawn(lua_State *L) {
   kv_loop *loop = kv_lua_loop(L);
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -186,6 +186,8 @@ static int child_spawn(lua_State *L) {
   bool given = lua_getfield(L, 1, "env") == LUA_TTABLE;
   command.envp = given ? strings(L, lua_gettop(L), &command.envc) : host_environment(&command.envc);
   command.path = search_path(command.envp);
+  lua_getfield(L, 1, "plain_files");
+  command.plain_files = lua_toboolean(L, -1);
   lua_getfield(L, 1, "tell_start");
   command.tell_start = lua_toboolean(L, -1);
   plan_program(L, 1, &command);

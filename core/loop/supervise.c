@@ -268,7 +268,8 @@ int kv_child_start(kv_loop *loop, kv_child *c, const kv_command *command, kv_err
   kv_sup_request head = {.type = KV_SUP_SPAWN,
                          .argc = (uint32_t)command->argc,
                          .envc = (uint32_t)command->envc,
-                         .flags = command->tell_start ? KV_SUP_TELL_START : 0,
+                         .flags = (command->tell_start ? KV_SUP_TELL_START : 0) |
+                                  (command->plain_files ? KV_SUP_PLAIN_FILES : 0),
                          .body_size = (uint32_t)size};
   int fds[KV_SUP_FDS_MAX];
   size_t fd_count = 0;

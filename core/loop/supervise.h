@@ -32,7 +32,8 @@ typedef struct kv_command {
   int stdio[3];
   bool by_file;
   int program;
-  bool tell_start; /* have `pid` filled as soon as it runs, at the price of a wake-up */
+  bool plain_files; /* it can give no file more rights than its own: supervisor_plain_files.h */
+  bool tell_start;  /* have `pid` filled as soon as it runs, at the price of a wake-up */
 } kv_command;
 
 /* Asks for a process; *c (zeroed, of the caller, unmoved until it has ended or is forgotten) tells

@@ -123,7 +123,9 @@ static bool parse_command(const request *r, kv_sup_command *c, char **pointers) 
 }
 
 static void spawn(supervisor *s, const request *r) {
-  kv_sup_command c = {.stdio = {s->null, s->null, s->null}, .program = -1};
+  kv_sup_command c = {.stdio = {s->null, s->null, s->null},
+                      .program = -1,
+                      .plain_files = (r->head.flags & KV_SUP_PLAIN_FILES) != 0};
   size_t next = 0;
   for (int i = 0; i < 3; i++)
     if ((r->head.descriptors >> i & 1) && next < r->fd_count) c.stdio[i] = r->fds[next++];

@@ -45,7 +45,12 @@ typedef struct kv_sup_request {
 
 enum { KV_SUP_PROGRAM = 3 };
 
-enum { KV_SUP_BODY_IN_FILE = 1, KV_SUP_TELL_START = 2 /* send STARTED, which costs a wake-up */ };
+enum {
+  KV_SUP_BODY_IN_FILE = 1,
+  KV_SUP_TELL_START = 2, /* send STARTED, which costs a wake-up */
+  KV_SUP_PLAIN_FILES =
+      4, /* it can give no file more rights than its own: supervisor_plain_files.h */
+};
 
 enum kv_sup_reply_type {
   KV_SUP_STARTED = 1, /* code: pid */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "loop/supervisor.h"
+#include "loop/supervisor_plain_files.h"
 
 /* In the vfork child. Tries each directory of PATH as execvp would, but runs no shell for a file
  * that is not a program. Returns the errno that tells most. */
@@ -61,6 +62,8 @@ static int become(pid_t supervisor, const kv_sup_command *c, volatile uint32_t *
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
+  int failed = c->plain_files ? kv_plain_files() : 0;
+  if (failed != 0) return failed;
   return c->program >= 0 ? exec_file(c) : exec_on_path(c);
 }
 

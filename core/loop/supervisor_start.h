@@ -4,6 +4,7 @@
 #ifndef KV_LOOP_SUPERVISOR_START_H
 #define KV_LOOP_SUPERVISOR_START_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -14,6 +15,7 @@ typedef struct kv_sup_command {
   char *cwd, *path, **argv, **envp;
   int stdio[3];
   int program;
+  bool plain_files; /* supervisor_plain_files.h */
 } kv_sup_command;
 
 /* Starts it with vfork as the leader of a session of its own, bound by a death signal to

@@ -61,6 +61,17 @@ describe("A virtual machine #vm", function()
     assert.equal("from the guest\n", io.open(folder .. "/rw/file"):read "a")
   end)
 
+  it("leaves nothing in them that could give anybody rights on the host", function()
+    local r = assert(box:exec [[
+      cd /rw && echo x >sh
+      chmod 4755 sh; echo $?; chmod 2755 sh; echo $?; chown 1000:1000 sh; echo $?
+      chmod 755 sh && ls -ln sh | cut -c 1-10]])
+    assert.equal("1\n1\n1\n-rwxr-xr-x\n", r.stdout)
+    local lfs = require "lfs"
+    local made = lfs.attributes(folder .. "/rw/sh")
+    assert.same({ "rwxr-xr-x", lfs.attributes(folder, "uid") }, { made.permissions, made.uid })
+  end)
+
   it("runs a command as somebody else", function()
     assert.equal("65534\n", assert(box:exec("id -u", { user = "nobody" })).stdout)
   end)

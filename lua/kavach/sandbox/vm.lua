@@ -119,6 +119,8 @@ local function spawn(self)
     -- environment. What it makes by name lands in the private directory, and goes with it.
     env = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "TMPDIR=" .. self.dir },
     cwd = self.dir, stdin = "null", stdout = "pipe", stderr = "pipe", tell_start = true,
+    -- What the guest does in a folder that it may write is done by QEMU.
+    plain_files = true,
   }, function(...) on_ended(self, ...) end)
   if not child then return nil, out end
   self.child = child
