@@ -15,6 +15,26 @@ local CHUNK <const>, JOBS <const> = 32, 6
 ---@field error kavach.Error? why there is none
 ---@field source string?
 
+-- What the policy's rules say of all that was verified, in one go: by place in the chunk, what
+-- decisions.finish takes. Nothing of a policy without rules, whose decisions are made when they are
+-- delivered.
+local function evaluate(chunk, at, results, about)
+  local begun, views, places = {}, {}, {}
+  if not about.policy.script then return begun end
+  for i, item in ipairs(chunk) do
+    local result = at[i] and results[at[i]]
+    if result and not result.error then
+      begun[i] = { decisions.begin(about.policy, item.evidence, result, about) }
+      if begun[i][1].view then
+        views[#views + 1], places[#places + 1] = begun[i][1].view, i
+      end
+    end
+  end
+  local outcomes = about.policy.script:evaluate(views)
+  for n, i in ipairs(places) do begun[i][2] = outcomes[n] end
+  return begun
+end
+
 -- Begins a chunk's verifications: a function that waits for them and delivers.
 local function begin(chunk, about, deliver)
   local inputs, at = {}, {}
@@ -25,18 +45,22 @@ local function begin(chunk, about, deliver)
     end
   end
   local job = about.trust.verifier:work(inputs)
+  local results, begun
   local work = task.spawn(function()
     task.wait(function(done) core.work(job:work(), job, done) end)
+    results = job:results()
+    begun = evaluate(chunk, at, results, about)
   end)
   return function()
     work:await()
-    local results = job:results()
     for i, item in ipairs(chunk) do
       local result = at[i] and results[at[i]]
       if not result then
         deliver(decisions.denied(about.policy, item.error, "evidence", item.source), item)
       elseif result.error then
         deliver(verify.decide(item.evidence, nil, about, result.error, result.kind), item)
+      elseif begun[i] then
+        deliver(decisions.finish(begun[i][1], begun[i][2]), item)
       else
         deliver(verify.decide(item.evidence, result, about), item)
       end

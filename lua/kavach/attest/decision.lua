@@ -17,6 +17,9 @@ local M = {}
 ---@field structural boolean the policy looks at fields alone, whoever signed them
 ---@field policy string
 ---@field policy_version string?
+---@field policy_digest string? SHA-256, in hex, of the files that the policy is from
+---@field data table<string, string>? SHA-256, in hex, of the data that its rules had
+---@field spent { steps: integer, memory: integer }? of its rules' budget: see kavach.PolicyOptions
 ---@field product string?
 ---@field report_version integer?
 ---@field signed_by "vcek"|"vlek"|nil
@@ -39,6 +42,8 @@ end
 
 local function new(policy, list, fields)
   fields.policy, fields.policy_version = policy.name, policy.version
+  fields.policy_digest = policy.digest
+  fields.data = policy.script and policy.script.data
   fields.structural = policy.structural == true
   fields.simulated = fields.simulated == true
   fields.genuine = fields.genuine == true
@@ -66,13 +71,13 @@ end
 
 local REPORT <const> = { "policy.report", "the report's fields can be read" }
 
---- The decision about evidence that was verified.
+--- Begins the decision about evidence that was verified: all but what the policy's rules say.
 ---@param policy kavach.Policy
 ---@param evidence kavach.Evidence
 ---@param result table of kavach.snp
 ---@param about { trust: kavach.Trust, nonce: string?, now: integer }
----@return kavach.Decision
-function M.make(policy, evidence, result, about)
+---@return table begun for `finish`; its `view` is what rules are to see, if there are any
+function M.begin(policy, evidence, result, about)
   local list = checklist.new()
   list:take(result.checks, decider(policy.requires))
   local fields, message = snp.report_parse(evidence.report)
@@ -81,7 +86,8 @@ function M.make(policy, evidence, result, about)
     requires = policy.requires, evidence = evidence, report = fields, nonce = about.nonce,
     unreadable = message, product = product, signed_by = result.signed_by,
     csp_id = result.csp_id, simulated = about.trust:simulates(evidence, result.root),
-    tcbs = fields and snp.report_tcbs(evidence.report, product),
+    tcbs = fields and snp.report_tcbs(evidence.report, product), root = result.root,
+    missing = result.missing, now = about.now, report_version = result.report_version,
   }
   case.genuine = bindings.check_evidence(list, case) and result.genuine
   if fields then
@@ -90,15 +96,47 @@ function M.make(policy, evidence, result, about)
     bindings.check_origin(list, case)
     list:lack(REPORT, message)
   end
-  return new(policy, list, {
-    genuine = case.genuine, simulated = case.simulated, product = product,
-    report_version = result.report_version, signed_by = result.signed_by, root = result.root,
-    csp_id = result.csp_id, missing = result.missing, now = about.now,
+  local rules = policy.script and fields
+  return {
+    policy = policy, list = list, case = case,
+    view = rules and require("kavach.attest.script.view").of(case) or nil,
+  }
+end
+
+local UNREADABLE <const> = { failed = "the report cannot be read" }
+
+--- Ends what `begin` began.
+---@param begun table
+---@param outcome table? what the policy's rules say, if it has a script: of kavach.Script:evaluate
+---@return kavach.Decision
+function M.finish(begun, outcome)
+  local case, evidence, policy = begun.case, begun.case.evidence, begun.policy
+  local spent
+  if policy.script then
+    outcome = outcome or UNREADABLE
+    require("kavach.attest.script.judge").check(begun.list, policy.script, outcome, case)
+    spent = outcome.steps and { steps = outcome.steps, memory = outcome.space }
+  end
+  return new(policy, begun.list, {
+    genuine = case.genuine, simulated = case.simulated, product = case.product,
+    report_version = case.report_version, signed_by = case.signed_by, root = case.root,
+    csp_id = case.csp_id, missing = case.missing, now = case.now, spent = spent,
     evidence = {
       kind = evidence.kind, encoding = evidence.encoding, source = evidence.source,
       made_by = evidence.made_by,
     },
   })
+end
+
+--- The decision about evidence that was verified.
+---@param policy kavach.Policy
+---@param evidence kavach.Evidence
+---@param result table of kavach.snp
+---@param about { trust: kavach.Trust, nonce: string?, now: integer }
+---@return kavach.Decision
+function M.make(policy, evidence, result, about)
+  local begun = M.begin(policy, evidence, result, about)
+  return M.finish(begun, begun.view and policy.script:evaluate({ begun.view })[1])
 end
 
 local STEPS <const> = {
@@ -162,6 +200,10 @@ function M.of_report(policy, report)
       "a report from JSON has nine of its fields")
   end
   if policy.structural then require("kavach.attest.structural").check(list, policy, report) end
+  if policy.script then
+    list:lack({ "policy.rules", "the policy's rules pass" },
+      "a report alone is no evidence for them")
+  end
   return new(policy, list, { product = report.product, report_version = report.version })
 end
 

@@ -10,8 +10,8 @@ local M = {}
 M.VERSION = 1
 
 local FIELDS <const> = {
-  "allow", "genuine", "simulated", "structural", "policy", "policy_version", "product",
-  "report_version", "signed_by", "root", "missing", "now",
+  "allow", "genuine", "simulated", "structural", "policy", "policy_version", "policy_digest",
+  "data", "spent", "product", "report_version", "signed_by", "root", "missing", "now",
 }
 
 local CHECK_TEXTS <const> = { "name", "expected", "found", "reason" }

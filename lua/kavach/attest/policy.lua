@@ -23,6 +23,8 @@ local NAME_MAX <const> = 64
 ---@field version string? so is this
 ---@field requires table see kavach.attest.requirements
 ---@field structural boolean? it looks at fields alone, whoever wrote them
+---@field script kavach.Script? rules, of a policy in Lua
+---@field digest string? SHA-256, in hex, of the files that it is from
 ---@field expected_measurement string? of `strict` and `seed_strict`: 48 bytes
 ---@field max_vmpl integer?
 ---@field min_guest_svn integer?
@@ -52,6 +54,36 @@ end
 function M.check_version(version)
   if #version <= NAME_MAX and version:find "^%w[%w._+-]*$" then return version end
   return nil, ("up to %d letters, digits and ._+-"):format(NAME_MAX)
+end
+
+--- Judges evidence: attest.verify.
+---@param evidence string|kavach.Evidence|table
+---@param options kavach.VerifyOptions?
+---@return kavach.Decision
+function Policy:evaluate(evidence, options)
+  return require("kavach.attest.verify").verify(evidence, self, options)
+end
+
+--- Reads a policy from a file: of Lua, if its name ends in ".lua" (see kavach.attest.script), else
+--- of JSON (see kavach.attest.policy_file). An error of kind `io` means that it could not be read.
+---@param path string
+---@param options kavach.PolicyOptions? for a policy in Lua
+---@return kavach.Policy?
+---@return kavach.Error?
+function M.load(path, options)
+  if type(path) ~= "string" then
+    error(("policy.load: path must be a string, got a %s"):format(type(path)), 2)
+  end
+  if path:find "%.lua$" then
+    local script = require "kavach.attest.script"
+    options = script.options(options, 2)
+    return script.load(path, options)
+  end
+  local name = next(options or {})
+  if name ~= nil then
+    error(("policy.load: option '%s' is for policies in Lua"):format(tostring(name)), 2)
+  end
+  return require("kavach.attest.policy_file").load(path)
 end
 
 --- Makes a policy of requirements. Evidence must be genuine and not simulated unless they say

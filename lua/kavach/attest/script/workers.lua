@@ -1,0 +1,196 @@
+--- The helper programs that run policies: core/rules/policy_worker_main.c. One has loaded one
+--- policy, and waits for evidence. What one does is never trusted further than its answer: one that
+--- dies, or takes too long, is replaced, and what it was evaluating is denied.
+
+local core = require "kavach.core"
+local err = require "kavach.err"
+local process = require "kavach.process"
+local rules = require "kavach.rules"
+local task = require "kavach.task"
+local view = require "kavach.attest.script.view"
+
+local M = {}
+
+local SIGKILL <const> = 9
+
+--- An evaluation has so long by the clock, and so has loading, beyond what reading its data takes.
+M.DEADLINE_MS = 500
+local START_MS <const>, BYTES_A_MS <const> = 250, 20000
+
+-- The kernel ends a worker after 10 s of processor time (core/rules/cell.h), in whichever
+-- evaluation that is: one is replaced before, by what it has taken by the clock.
+local SPENT_NS <const> = 5 * 1000000000
+
+-- So many at a time, of one policy; so much evidence in one message.
+local WORKERS <const>, BATCH <const> = 2, 32
+
+local REPLY_MAX <const> = 256 << 20
+
+-- ---- one worker --------------------------------------------------------------------------------
+
+local Worker = { __name = "kavach.attest.script.worker" }
+Worker.__index = Worker
+
+local function start()
+  local started, why = process.start({ core.library_dir() .. "/policy-worker" }, {
+    stdin = "pipe", stdout = "pipe", stderr = "null", env = {}, cwd = "/",
+  })
+  if not started then return nil, why end
+  return setmetatable({ process = started, spent = 0, idle = true }, Worker)
+end
+
+-- The bytes of one reply; nil if there is no more.
+local function read_reply(stream)
+  local head = stream:read()
+  if not head then return nil end
+  local parts, have = { head }, #head
+  while have < 4 do
+    local more = stream:read()
+    if not more then return nil end
+    parts[1], have = parts[1] .. more, have + #more
+  end
+  local size = ("<I4"):unpack(parts[1])
+  if size > REPLY_MAX then return nil end
+  while have < 4 + size do
+    local more = stream:read()
+    if not more then return nil end
+    parts[#parts + 1], have = more, have + #more
+  end
+  return table.concat(parts):sub(5, 4 + size)
+end
+
+-- Sends a request and waits for its reply, so long. Nil and why, if there is none: then it is dead.
+function Worker:ask(request, deadline_ms)
+  local begun, late = core.hrtime(), false
+  self.idle = false
+  local clock <close> = core.timer(deadline_ms, function() -- luacheck: ignore 211
+    late = true
+    self.process:kill(SIGKILL)
+  end)
+  local sent = self.process.stdin:write(("<s4"):pack(request))
+  local bytes = sent and read_reply(self.process.stdout)
+  local reply = bytes and rules.decode(bytes)
+  self.spent = self.spent + core.hrtime() - begun
+  if reply and not late then
+    self.idle = true
+    return reply
+  end
+  if late then return nil, ("not done within %d ms: it was killed"):format(deadline_ms) end
+  local ended = self.process:wait()
+  return nil, ended and ended.signal and ("the policy's process was ended by signal %d")
+    :format(ended.signal) or "the policy's process ended"
+end
+
+function Worker:close()
+  self.process:close()
+end
+
+-- ---- all of a policy ---------------------------------------------------------------------------
+
+local Workers = { __name = "kavach.attest.script.workers" }
+Workers.__index = Workers
+
+function M.new()
+  return setmetatable({ free = {}, count = 0, waiters = {} }, Workers)
+end
+
+-- A worker, alone for who gets it, until `give_back`; or nil and an error.
+function Workers:take()
+  while #self.free == 0 and self.count >= WORKERS do
+    local turn = task.event()
+    table.insert(self.waiters, turn)
+    turn:wait()
+  end
+  local worker = table.remove(self.free)
+  if worker then return worker end
+  self.count = self.count + 1
+  local started, why = self:start()
+  if not started then
+    self.count = self.count - 1
+    self:wake()
+  end
+  return started, why
+end
+
+function Workers:wake()
+  local turn = table.remove(self.waiters, 1)
+  if turn then turn:set() end
+end
+
+-- One that has loaded the policy, if there is one yet.
+function Workers:start()
+  local worker, why = start()
+  if not worker or not self.request then return worker, why end
+  local reply
+  reply, why = worker:ask(self.request, self.load_ms)
+  if reply and reply.policy then return worker end
+  worker:close()
+  return nil, err.new("io", reply and "the policy does not load any more" or why)
+end
+
+function Workers:give_back(worker)
+  if worker.idle and worker.spent < SPENT_NS then
+    table.insert(self.free, worker)
+  else
+    worker:close()
+    self.count = self.count - 1
+  end
+  self:wake()
+end
+
+-- `worker:ask(…)`, after which the worker is back where it was, whatever is raised meanwhile. Nil
+-- and why; with an error if there is no worker.
+function Workers:ask(request, deadline_ms)
+  local worker, why = self:take()
+  if not worker then return nil, tostring(why), why end
+  local guard <close> = -- luacheck: ignore 211
+    setmetatable({}, { __close = function() self:give_back(worker) end })
+  return worker:ask(request, deadline_ms)
+end
+
+--- Loads a policy: the reply; or nil and an error.
+---@param request string
+---@param data_size integer
+function Workers:load(request, data_size)
+  self.request = nil
+  self.load_ms = M.DEADLINE_MS + START_MS + data_size // BYTES_A_MS
+  local reply, why, none = self:ask(request, self.load_ms)
+  if none then return nil, err.wrap(none, "the helper program for policies", "io") end
+  if not reply then return err.fail("invalid_argument", "the policy cannot be loaded: " .. why) end
+  if reply.policy then self.request = request end
+  return reply
+end
+
+-- A batch that fails is done again, one by one: none is denied for what another did.
+local function evaluate(self, views, first, last, out)
+  local reply, why = self:ask(view.encode(views, first, last), M.DEADLINE_MS)
+  local results = reply and reply.results
+  if results and #results == last - first + 1 then
+    table.move(results, 1, #results, first, out)
+  elseif first == last then
+    out[first] = { failed = why or reply.error or "an answer that is none" }
+  else
+    for i = first, last do evaluate(self, views, i, i, out) end
+  end
+end
+
+--- What the rules say of each of the views, in order.
+---@param views table[]
+---@return table[]
+function Workers:evaluate(views)
+  local out = {}
+  for first = 1, #views, BATCH do
+    evaluate(self, views, first, math.min(first + BATCH - 1, #views), out)
+  end
+  return out
+end
+
+--- Ends those that nobody uses.
+function Workers:close()
+  while #self.free > 0 do
+    table.remove(self.free):close()
+    self.count = self.count - 1
+  end
+end
+
+return M
