@@ -11,6 +11,12 @@ local function nonce(text)
   return require("kavach.snp").unhex(text)
 end
 
+local function data(text)
+  local name, path = text:match "^([%a_][%w_]*)=(.+)$"
+  if name then return { name = name, path = path } end
+  return nil, ("'%s' is not NAME=FILE, where NAME has letters, digits and _"):format(text)
+end
+
 local function now(text)
   return require("kavach.attest.when").parse(text)
 end
@@ -21,7 +27,9 @@ local function configure(parser)
   parser:argument("evidence", "A report, a folder, a certificate table behind a report, a JSON "
     .. "bundle …; or - for one evidence a line (JSON, hex or base64) on standard input."):args "+"
   parser:option("--policy", "A built-in policy (baseline, strict, development, seed-strict), or a "
-    .. "file with one in JSON."):argname "NAME|FILE"
+    .. "file with one in Lua (.lua) or JSON."):argname "NAME|FILE"
+  parser:option("--data", "Data for the rules of a policy in Lua: a file of JSON, by the name that "
+    .. "they have for it."):argname "NAME=FILE":count "*":convert(data)
   parser:option("--nonce", "The 64 bytes that the report must answer."):argname "HEX":convert(nonce)
   parser:option("--now", "The time to verify at: seconds since 1970, or RFC 3339 (the clock's)."
     ):argname "TIME":convert(now)
@@ -39,7 +47,13 @@ Without --policy, `baseline` decides: genuine, VMPL 0, no debug, no migration ag
 CXL, and of a VCEK's report a chip id that is not masked. Whether it is genuine is told
 whatever the policy says. What was not checked is listed; it never counts as passed.
 
-A policy in a file (a name with a dot or a slash) lists what it requires:
+A policy in a file (a name with a dot or a slash) is a Lua script with rules:
+   policy "web"
+   expect { vmpl = { max = 0 }, guest_policy = { debug_allowed = false } }
+   rule "we released the image" (function(e)
+     return data.released[e.report.measurement] == true
+   end)
+or a JSON document that lists what it requires:
    { "format": "kavach-policy", "name": "web", "version": "3", "requires": {
        "vmpl": { "max": 0 }, "guest_policy": { "debug_allowed": false },
        "tcb": { "snp": { "min": 22 } }, "report_data": "nonce" } }
@@ -54,16 +68,32 @@ any 2 gives 2; 64 usage.
 Examples:
    kavach verify evidence.json --nonce "$(cat nonce.hex)"
    kavach verify report.bin vcek-folder/ --policy strict --now 2026-07-01T00:00:00Z
+   kavach verify evidence.json --policy web.lua --data released=released.json
    kavach verify - --json < evidence.jsonl]]
 end
 
 -- ---- what it takes to judge --------------------------------------------------------------------
 
+-- The files of --data by name; nil and a message if a name is there twice, or they are for nothing.
+local function data_of(args)
+  local files = {}
+  for _, one in ipairs(args.data) do
+    if files[one.name] then return nil, ("--data: there are two of '%s'"):format(one.name) end
+    files[one.name] = one.path
+  end
+  if next(files) and not (args.policy or ""):find "%.lua$" then
+    return nil, "--data is for the rules of a policy in Lua: --policy FILE.lua"
+  end
+  return files
+end
+
 -- What is named like a file is one; else a built-in policy of that name.
-local function read_policy(text)
-  if text == nil then return require("kavach.attest.policy").baseline() end
-  if text:find "[/.]" then return require("kavach.attest.policy_file").load(text) end
-  return require("kavach.attest.policy").named(text)
+local function read_policy(args)
+  local name = args.policy
+  if name == nil then return require("kavach.attest.policy").baseline() end
+  if not name:find "[/.]" then return require("kavach.attest.policy").named(name) end
+  local policies = require "kavach.attest.policy"
+  return policies.load(name, name:find "%.lua$" and { data = data_of(args) } or nil)
 end
 
 -- The bytes of files that hold `field`, or nil and an error that names the file.
@@ -98,7 +128,7 @@ end
 
 -- A policy and options for all evidence; or nil, an error, and what could not be loaded.
 local function prepare(args)
-  local policy, why = read_policy(args.policy)
+  local policy, why = read_policy(args)
   if not policy then return nil, why, "policy" end
   local trust
   trust, why = read_trust(args)
@@ -178,6 +208,11 @@ local function verify_many(paths, policy, options, out)
 end
 
 local function run(args)
+  local _, misuse = data_of(args)
+  if misuse then
+    require("kavach.cli").complain("verify: " .. misuse)
+    return EXIT_USAGE
+  end
   local many = #args.evidence > 1 or args.evidence[1] == "-"
   local out = printer(args, many)
   local policy, options, step = prepare(args)
