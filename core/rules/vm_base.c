@@ -184,13 +184,35 @@ static int compare_numbers(const sort_key *a, const sort_key *b) {
   return (int)a->whole - (int)b->whole;
 }
 
-static int compare_keys(const void *first, const void *second) {
-  const sort_key *a = first, *b = second;
+static int compare_keys(const sort_key *a, const sort_key *b) {
   if (a->type != b->type) return a->type - b->type;
   if (a->type == 0) return compare_numbers(a, b);
   if (a->type == 2) return (int)a->integer - (int)b->integer;
   int order = memcmp(a->text, b->text, a->size < b->size ? a->size : b->size);
   return order ? order : (a->size > b->size) - (a->size < b->size);
+}
+
+/* Sinks the key at `at` in the heap of the first `count`. */
+static void sink(sort_key *keys, size_t at, size_t count) {
+  sort_key moved = keys[at];
+  for (size_t child = 2 * at + 1; child < count; child = 2 * at + 1) {
+    if (child + 1 < count && compare_keys(&keys[child], &keys[child + 1]) < 0) child++;
+    if (compare_keys(&moved, &keys[child]) >= 0) break;
+    keys[at] = keys[child];
+    at = child;
+  }
+  keys[at] = moved;
+}
+
+/* Heapsort: glibc's qsort asks the system how much memory there is, which no worker may. */
+static void sort_keys(sort_key *keys, size_t count) {
+  for (size_t i = count / 2; i > 0; i--) sink(keys, i - 1, count);
+  for (size_t last = count; last > 1; last--) {
+    sort_key largest = keys[0];
+    keys[0] = keys[last - 1];
+    keys[last - 1] = largest;
+    sink(keys, 0, last - 1);
+  }
 }
 
 static sort_key key_at_top(lua_State *L) {
@@ -247,7 +269,7 @@ static void push_sorted_keys(lua_State *L, int table) {
     lua_pop(L, 1);
     keys[i++] = key_at_top(L);
   }
-  qsort(keys, count, sizeof *keys, compare_keys);
+  sort_keys(keys, count);
   lua_createtable(L, (int)count, 0);
   for (i = 0; i < count; i++) {
     push_key(L, &keys[i]);
