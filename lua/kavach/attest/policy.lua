@@ -64,6 +64,14 @@ function Policy:evaluate(evidence, options)
   return require("kavach.attest.verify").verify(evidence, self, options)
 end
 
+--- Ends the processes that a policy in Lua keeps for its next evaluation. They end by themselves
+--- when nobody holds the policy any more.
+function Policy:close()
+  if self.script then self.script:close() end
+end
+
+Policy.__close = Policy.close
+
 --- Reads a policy from a file: of Lua, if its name ends in ".lua" (see kavach.attest.script), else
 --- of JSON (see kavach.attest.policy_file). An error of kind `io` means that it could not be read.
 ---@param path string
