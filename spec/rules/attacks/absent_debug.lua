@@ -1,0 +1,10 @@
+-- The library debug.
+-- why: there is no 'debug' in a policy
+
+policy "attack"
+
+expect { simulated = "allowed" }
+
+rule "attack" (function(e)
+  return debug ~= nil
+end)

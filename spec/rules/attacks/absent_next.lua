@@ -1,0 +1,10 @@
+-- next.
+-- why: there is no 'next' in a policy
+
+policy "attack"
+
+expect { simulated = "allowed" }
+
+rule "attack" (function(e)
+  return next ~= nil
+end)

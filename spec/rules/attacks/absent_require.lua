@@ -1,0 +1,10 @@
+-- require.
+-- why: there is no 'require' in a policy
+
+policy "attack"
+
+expect { simulated = "allowed" }
+
+rule "attack" (function(e)
+  return require ~= nil
+end)

@@ -1,0 +1,3 @@
+Lua
+-- Bytecode in place of a source.
+-- why: attempt to load a binary chunk

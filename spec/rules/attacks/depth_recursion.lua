@@ -1,0 +1,11 @@
+-- Recursion without an end.
+-- why: budget of memory is spent
+
+policy "attack"
+
+expect { simulated = "allowed" }
+
+rule "attack" (function(e)
+  local function f() return 1 + f() end
+  return f()
+end)

@@ -1,0 +1,11 @@
+-- A comparator that never ends.
+-- why: its budget of steps is spent
+
+policy "attack"
+
+expect { simulated = "allowed" }
+
+rule "attack" (function(e)
+  table.sort({ 2, 1 }, function() while true do end end)
+  return true
+end)

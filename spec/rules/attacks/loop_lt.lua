@@ -1,0 +1,11 @@
+-- A loop in __lt.
+-- why: its budget of steps is spent
+
+policy "attack"
+
+expect { simulated = "allowed" }
+
+rule "attack" (function(e)
+  local mt = { __lt = function() while true do end end }
+  return setmetatable({}, mt) < setmetatable({}, mt)
+end)

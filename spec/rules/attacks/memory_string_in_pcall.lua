@@ -1,0 +1,14 @@
+-- The same inside of pcall.
+-- why: a string of more than 8192 bytes was to be made
+
+policy "attack"
+
+expect { simulated = "allowed" }
+
+rule "attack" (function(e)
+  pcall(function()
+    local s = "x"
+    while true do s = s .. s end
+  end)
+  return true
+end)

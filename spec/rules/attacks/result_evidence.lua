@@ -1,0 +1,10 @@
+-- The evidence itself.
+-- why: a userdata is not true
+
+policy "attack"
+
+expect { simulated = "allowed" }
+
+rule "attack" (function(e)
+  return e
+end)

@@ -1,0 +1,10 @@
+-- table.concat over 1e15 places.
+-- why: its budget of steps is spent
+
+policy "attack"
+
+expect { simulated = "allowed" }
+
+rule "attack" (function(e)
+  return table.concat({}, "", 1, 1e15 // 1 | 0)
+end)
