@@ -59,7 +59,8 @@ local function read_reply(stream)
   return table.concat(parts):sub(5, 4 + size)
 end
 
--- Sends a request and waits for its reply, so long. Nil and why, if there is none: then it is dead.
+-- Sends a request and waits for its reply, so long. Nil and why, if there is none: then it is dead;
+-- and an error, if it never lived.
 function Worker:ask(request, deadline_ms)
   local begun, late = core.hrtime(), false
   self.idle = false
@@ -76,9 +77,10 @@ function Worker:ask(request, deadline_ms)
     return reply
   end
   if late then return nil, ("not done within %d ms: it was killed"):format(deadline_ms) end
-  local ended = self.process:wait()
-  return nil, ended and ended.signal and ("the policy's process was ended by signal %d")
-    :format(ended.signal) or "the policy's process ended"
+  local ended, unable = self.process:wait()
+  if not ended then return nil, tostring(unable), unable end
+  return nil, ended.signal and ("the policy's process was ended by signal %d"):format(ended.signal)
+    or ("the policy's process ended with %d"):format(ended.exit_code)
 end
 
 function Worker:close()
