@@ -1,0 +1,202 @@
+--- The helper program that runs policies, and what stands between it and the host.
+
+local core = require "kavach.core"
+local host = require "support.host"
+local json = require "kavach.json"
+local lfs = require "lfs"
+local policy = require "kavach.attest.policy"
+local program = require "support.program"
+local process = require "kavach.process"
+local rules = require "kavach.rules"
+local task = require "kavach.task"
+
+local PROGRAM <const> = core.library_dir() .. "/policy-worker"
+local SIGSTOP <const>, SIGKILL <const> = 19, 9
+
+-- A worker that has no cell: a build with sanitizers.
+local sanitized = (host.slurp(PROGRAM) or ""):find("__asan_init", 1, true) ~= nil
+local function it_in_a_cell(name, fn)
+  if sanitized then return pending(name .. " (a build with sanitizers)") end
+  return it(name, fn)
+end
+
+local function load_request(text)
+  return rules.encode {
+    op = "load", files = { { name = "p.lua", text = text } }, data = json.array(),
+    steps = 1000000, memory = 16 << 20,
+  }
+end
+
+local POLICY <const> = 'policy "p"\nrule "x" (function(e) return e.x == 1 end)\n'
+
+describe("a policy's worker", function()
+  local function start()
+    return assert(process.start({ PROGRAM }, { stdin = "pipe", stdout = "pipe" }))
+  end
+
+  -- The reply to a request, or nil if it is gone.
+  local function ask(worker, request)
+    worker:write(("<s4"):pack(request))
+    local bytes = ""
+    while #bytes < 4 or #bytes < 4 + ("<I4"):unpack(bytes) do
+      local more = worker:read()
+      if not more then return nil end
+      bytes = bytes .. more
+    end
+    return assert(rules.decode(bytes:sub(5)))
+  end
+
+  it("answers a load, and evaluations", function()
+    local worker <close> = start()
+    assert.equal("p", ask(worker, load_request(POLICY)).policy.name)
+    for x = 0, 2 do
+      local reply = ask(worker, rules.encode { op = "evaluate", items = { { x = x } } })
+      assert.equal(x == 1 and "p" or "f", reply.results[1].rules)
+    end
+  end)
+
+  it("ends when its host closes the pipe", function()
+    local worker <close> = start()
+    worker.stdin:close()
+    assert.equal(0, worker:wait().exit_code)
+  end)
+
+  it("ends at half a message", function()
+    local worker <close> = start()
+    worker:write "\100\0\0\0half"
+    worker.stdin:close()
+    assert.equal(1, worker:wait().exit_code)
+  end)
+
+  it("answers what is no request with an error", function()
+    local worker <close> = start()
+    for _, request in ipairs {
+      "", "x", "\255\255", rules.encode { op = "none" }, rules.encode { op = 5 },
+      rules.encode { op = "load" }, rules.encode { op = "evaluate" }, rules.encode "load",
+      rules.encode { op = "evaluate", items = { 1 } },
+    } do
+      local reply = ask(worker, request)
+      assert.equal("invalid_argument", reply.kind)
+    end
+    assert.equal("p", ask(worker, load_request(POLICY)).policy.name)
+  end)
+
+  it_in_a_cell("has two descriptors, no new privileges, and a filter of system calls", function()
+    local worker <close> = start()
+    assert(ask(worker, load_request(POLICY)))
+    local status = host.slurp(("/proc/%d/status"):format(worker:pid()))
+    assert.equal("2", status:match "\nSeccomp:%s*(%d)")
+    assert.equal("1", status:match "\nNoNewPrivs:%s*(%d)")
+    local listed = {}
+    for name in lfs.dir(("/proc/%d/fd"):format(worker:pid())) do
+      if name:find "^%d" then listed[#listed + 1] = name end
+    end
+    table.sort(listed)
+    assert.same({ "0", "1" }, listed)
+    local limits = host.slurp(("/proc/%d/limits"):format(worker:pid()))
+    for name, value in pairs {
+      ["Max address space"] = "1073741824", ["Max cpu time"] = "10", ["Max core file size"] = "0",
+      ["Max file size"] = "0",
+    } do
+      assert.equal(value, limits:match(name .. "%s+(%d+)"))
+    end
+  end)
+end)
+
+describe("a policy whose worker", function()
+  local folder, remove, path
+
+  setup(function()
+    folder, remove = host.folder()
+    path = folder .. "/p.lua"
+    local file <close> = assert(io.open(path, "wb"))
+    file:write(POLICY)
+  end)
+
+  teardown(function() remove() end)
+
+  local GOOD <const> = { { x = 1 } }
+
+  -- A policy, and the process that has loaded it.
+  local function loaded()
+    local made = assert(policy.load(path))
+    return made, made.script.runner.free[1].process
+  end
+
+  it("hangs has its evaluation denied within a second, and goes on with another", function()
+    local made <close>, worker = loaded()
+    worker:kill(SIGSTOP)
+    local begun = core.now()
+    local result = made.script:evaluate(GOOD)[1]
+    assert.equal("not done within 500 ms: it was killed", result.failed)
+    assert.is_true(core.now() - begun < 1000)
+    assert.equal("p", made.script:evaluate(GOOD)[1].rules)
+  end)
+
+  it("is killed has its evaluation denied, and goes on with another", function()
+    local made <close>, worker = loaded()
+    worker:kill(SIGKILL)
+    worker:wait()
+    assert.equal("the policy's process was ended by signal 9",
+      made.script:evaluate(GOOD)[1].failed)
+    assert.equal("p", made.script:evaluate(GOOD)[1].rules)
+  end)
+
+  it("dies in the middle of a batch loses none of it that can be had from another", function()
+    local made <close>, worker = loaded()
+    worker:kill(SIGKILL)
+    worker:wait()
+    for _, result in ipairs(made.script:evaluate { { x = 1 }, { x = 2 }, { x = 1 } }) do
+      assert.is_nil(result.failed)
+    end
+  end)
+
+  it("has taken much time gets a new one before the system ends it", function()
+    local made <close>, worker = loaded()
+    made.script.runner.free[1].spent = 5 * 1000000000
+    assert.equal("p", made.script:evaluate(GOOD)[1].rules)
+    assert.equal(0, #made.script.runner.free)
+    assert.equal("p", made.script:evaluate(GOOD)[1].rules)
+    assert.not_equal(worker, made.script.runner.free[1].process)
+  end)
+
+  it("is asked by many tasks at once is one of two", function()
+    local made <close> = loaded()
+    local letters = task.map({ 1, 2, 3, 4, 5, 6 }, {}, function(x)
+      return made.script:evaluate({ { x = x } })[1].rules
+    end)
+    assert.same({ "p", "f", "f", "f", "f", "f" }, letters)
+    assert.is_true(made.script.runner.count <= 2)
+  end)
+
+  it("is waited for by a task that is cancelled is not used again", function()
+    local made <close>, worker = loaded()
+    worker:kill(SIGSTOP)
+    task.scope(function()
+      local waiting = task.spawn(function() made.script:evaluate(GOOD) end)
+      task.sleep(20)
+      waiting:cancel()
+    end)
+    assert.equal("p", made.script:evaluate(GOOD)[1].rules)
+  end)
+
+  it("is closed starts again when it is needed", function()
+    local made = loaded()
+    made:close()
+    assert.equal(0, made.script.runner.count)
+    assert.equal("p", made.script:evaluate(GOOD)[1].rules)
+    made:close()
+  end)
+
+  it("cannot be started does not load, and says so", function()
+    local script = ([[
+      package.loaded["kavach.core"] = setmetatable({ library_dir = function() return "/none" end },
+        { __index = require "kavach.core" })
+      local made, why = require("kavach").policy.load(%q)
+      print(made, why.kind, why)
+    ]]):format(path)
+    local code, out = program.run("-e", script)
+    assert.equal(0, code)
+    assert.is_truthy(out:find "nil\tio\tthe helper program for policies: /none/policy%-worker")
+  end)
+end)
