@@ -6,21 +6,23 @@ local snp = require "kavach.snp"
 local M = {}
 
 local SOURCE_MAX <const>, FILES_MAX <const> = 1 << 20, 64
-local DATA_MAX <const> = 64 << 20
+local DATA_MAX <const>, PIECE <const> = 64 << 20, 1 << 20
 local EISDIR <const> = 21
 
 -- The bytes of a file; or nil, and an error of kind `io`, or that it is too large.
 local function slurp(path, most)
   local file <close>, message = io.open(path, "rb")
   if not file then return err.fail("io", message) end
-  local bytes, why, code = file:read(most + 1)
-  if bytes and #bytes > most then
-    return err.fail("invalid_argument", ("%s: more than %d bytes"):format(path, most))
+  local parts, size = {}, 0
+  while size <= most do
+    local bytes, why, code = file:read(PIECE)
+    if not bytes and code then
+      return err.fail("io", ("%s: %s"):format(path, code == EISDIR and "a directory" or why))
+    end
+    if not bytes then return table.concat(parts) end
+    parts[#parts + 1], size = bytes, size + #bytes
   end
-  if not bytes and code then
-    return err.fail("io", ("%s: %s"):format(path, code == EISDIR and "a directory" or why))
-  end
-  return bytes or ""
+  return err.fail("invalid_argument", ("%s: more than %d bytes"):format(path, most))
 end
 
 local function read_data(given, data)

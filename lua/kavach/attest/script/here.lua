@@ -26,7 +26,7 @@ function Here:evaluate(views)
     self.closed = false
     self.session:request(self.request)
   end
-  local reply = assert(rules.decode(self.session:request(view.encode(views))))
+  local reply = assert(rules.decode(self.session:request(view.encode(views, 1, #views))))
   if reply.results then return reply.results end
   error(err.new("io", reply.error), 0)
 end

@@ -18,45 +18,79 @@
 ---                   not_after, product, hwid, csp_id, problem }
 ---   e.runtime_data  on Azure, what report_data is a hash of; or nil
 
-local json = require "kavach.json"
 local rules = require "kavach.rules"
 local snp = require "kavach.snp"
 
 local M = {}
 
-local NULL <const> = json.null
-local TCBS <const> = { "current", "reported", "committed", "launch" }
-local PARTS <const> = { "boot_loader", "tee", "snp", "microcode", "fmc" }
 local POLICY_BITS <const> = snp.guest_policy_bits()
--- signature_r and signature_s are not parsed as fields of their own
-local UNPARSED <const> = { signature_r = true, signature_s = true }
 
-local NAMES <const>, HEXED <const> = {}, { nonce = true, serial = true, hwid = true }
-for _, field in ipairs(snp.report_fields()) do
-  if not UNPARSED[field.name] then
-    NAMES[#NAMES + 1] = field.name
-    if not field.number then HEXED[field.name] = true end
+-- ---- what there is -----------------------------------------------------------------------------
+
+-- A plan of kavach.rules, of how the value of each name is written.
+local function plan(fields)
+  local names, out = {}, {}
+  for name in next, fields do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    out[#out + 1] = name
+    out[#out + 1] = fields[name]
   end
+  return rules.plan(out)
 end
 
-local function or_null(value)
-  if value == nil then return NULL end
-  return value
+local function values(names)
+  local fields = {}
+  for _, name in ipairs(names) do fields[name] = "value" end
+  return plan(fields)
 end
 
-local function report_of(fields)
-  local out = {}
-  for i = 1, #NAMES do
-    local value = fields[NAMES[i]]
-    if value == nil then value = NULL end
-    out[NAMES[i]] = value
+local function report_plan()
+  local fields = {}
+  for _, field in ipairs(snp.report_fields()) do
+    fields[field.name] = field.number and "value" or "bytes"
   end
-  return out
+  fields.signature_r, fields.signature_s = nil, nil -- whether they are good is judged elsewhere
+  return plan(fields)
 end
+
+local function guest_policy_plan()
+  local names = { "abi_major", "abi_minor" }
+  for _, bit in ipairs(POLICY_BITS) do names[#names + 1] = bit.field end
+  return values(names)
+end
+
+local function platform_plan()
+  local names = { "unknown_bits" }
+  for name in next, (snp.platform_info(0)) do names[#names + 1] = name end
+  return values(names)
+end
+
+local function tcb_plan()
+  local parts = values { "boot_loader", "tee", "snp", "microcode", "fmc" }
+  return plan { current = parts, reported = parts, committed = parts, launch = parts }
+end
+
+local CERTIFICATE <const> = plan {
+  role = "value", subject = "value", issuer = "value", serial = "bytes", not_before = "value",
+  not_after = "value", product = "value", hwid = "bytes", csp_id = "value", problem = "value",
+}
+
+local EVIDENCE <const> = plan {
+  report = report_plan(), guest_policy = guest_policy_plan(), platform = platform_plan(),
+  tcb = tcb_plan(), product = "value", genuine = "value", simulated = "value",
+  signed_by = "value", csp_id = "value", root = "value", missing = "value", nonce = "bytes",
+  now = "value", certificates = "nodes", runtime_data = "value",
+}
+
+-- ---- parts -------------------------------------------------------------------------------------
 
 local function guest_policy_of(bits)
   local out = { abi_major = bits >> 8 & 0xff, abi_minor = bits & 0xff }
-  for _, bit in ipairs(POLICY_BITS) do out[bit.field] = bits & bit.mask ~= 0 end
+  for i = 1, #POLICY_BITS do
+    local bit = POLICY_BITS[i]
+    out[bit.field] = bits & bit.mask ~= 0
+  end
   return out
 end
 
@@ -66,42 +100,29 @@ local function platform_of(bits)
   return out
 end
 
-local function tcbs_of(tcbs)
-  if not tcbs then return NULL end
-  local out = {}
-  for _, which in ipairs(TCBS) do
-    local parts = {}
-    for _, part in ipairs(PARTS) do parts[part] = or_null(tcbs[which][part]) end
-    out[which] = parts
-  end
-  return out
-end
-
--- ---- certificates ------------------------------------------------------------------------------
-
--- Those of the authorities are the same in most evidence. It is forgotten at some size.
+-- Certificates of the authorities are the same in most evidence: their nodes. They are forgotten at
+-- some number.
 local REMEMBERED <const> = 64
 local known, known_count = {}, 0
 
 local function certificate_of(certificate)
   local found = known[certificate.der]
-  if found and found.role == certificate.role then return found end
+  if found and found.role == certificate.role then return found.node end
   local parsed, message = snp.certificate_parse(certificate.der)
   parsed = parsed or { problem = message }
-  found = {
-    role = or_null(certificate.role), subject = or_null(parsed.subject_cn),
-    issuer = or_null(parsed.issuer_cn), serial = or_null(parsed.serial),
-    not_before = or_null(parsed.not_before), not_after = or_null(parsed.not_after),
-    product = or_null(parsed.product), hwid = or_null(parsed.hwid),
-    csp_id = or_null(parsed.csp_id), problem = or_null(parsed.problem),
-  }
+  found = { role = certificate.role }
+  found.node = rules.encode_by(CERTIFICATE, {
+    role = certificate.role, subject = parsed.subject_cn, issuer = parsed.issuer_cn,
+    serial = parsed.serial, not_before = parsed.not_before, not_after = parsed.not_after,
+    product = parsed.product, hwid = parsed.hwid, csp_id = parsed.csp_id, problem = parsed.problem,
+  })
   if known_count == REMEMBERED then known, known_count = {}, 0 end
   known[certificate.der], known_count = found, known_count + 1
-  return found
+  return found.node
 end
 
 local function certificates_of(list)
-  local out = json.array()
+  local out = {}
   for i, certificate in ipairs(list) do out[i] = certificate_of(certificate) end
   return out
 end
@@ -114,25 +135,22 @@ end
 function M.of(case)
   local report = case.report
   return {
-    report = report_of(report), guest_policy = guest_policy_of(report.policy),
-    platform = platform_of(report.platform_info), tcb = tcbs_of(case.tcbs),
-    product = or_null(case.product), genuine = case.genuine == true,
-    simulated = case.simulated == true, signed_by = or_null(case.signed_by),
-    csp_id = or_null(case.csp_id), root = or_null(case.root), missing = or_null(case.missing),
-    nonce = or_null(case.nonce), now = case.now,
-    certificates = certificates_of(case.evidence.certificates),
-    runtime_data = or_null(case.evidence.runtime_data),
+    report = report, guest_policy = guest_policy_of(report.policy),
+    platform = platform_of(report.platform_info), tcb = case.tcbs, product = case.product,
+    genuine = case.genuine == true, simulated = case.simulated == true,
+    signed_by = case.signed_by, csp_id = case.csp_id, root = case.root, missing = case.missing,
+    nonce = case.nonce, now = case.now, certificates = certificates_of(case.evidence.certificates),
+    runtime_data = case.evidence.runtime_data,
   }
 end
 
---- The request that has them evaluated.
+--- The request that has some of a list of them evaluated.
 ---@param views table[]
----@param first integer?
----@param last integer?
+---@param first integer
+---@param last integer
 ---@return string
 function M.encode(views, first, last)
-  local items = first and table.move(views, first, last, 1, {}) or views
-  return rules.encode({ op = "evaluate", items = items }, HEXED)
+  return rules.evaluation(EVIDENCE, views, first, last)
 end
 
 return M

@@ -26,6 +26,10 @@ local WORKERS <const>, BATCH <const> = 2, 32
 
 local REPLY_MAX <const> = 256 << 20
 
+-- The reply to a request of fewer bytes, which is one evaluation, is looked for so often before it
+-- is waited for.
+local SOON <const>, LOOKS <const> = 4096, 60
+
 -- ---- one worker --------------------------------------------------------------------------------
 
 local Worker = { __name = "kavach.attest.script.worker" }
@@ -39,10 +43,8 @@ local function start()
   return setmetatable({ process = started, spent = 0, idle = true }, Worker)
 end
 
--- The bytes of one reply; nil if there is no more.
-local function read_reply(stream)
-  local head = stream:read()
-  if not head then return nil end
+-- The bytes of one reply, of which `head` is there; nil if there is no more.
+local function read_reply(stream, head)
   local parts, have = { head }, #head
   while have < 4 do
     local more = stream:read()
@@ -59,24 +61,49 @@ local function read_reply(stream)
   return table.concat(parts):sub(5, 4 + size)
 end
 
+-- The reply, if it comes so soon that to wait for it would take longer: two switches of processes,
+-- and the loop. Nil, and false or what is there of it, if it does not.
+local function read_soon(stream)
+  local raw, looks = stream.raw, 0
+  repeat
+    local bytes = raw:try_read()
+    looks = looks + 1
+    if bytes and #bytes >= 4 and ("<I4"):unpack(bytes) == #bytes - 4 then return bytes:sub(5) end
+    if bytes ~= false then return nil, bytes end
+  until looks == LOOKS
+  return nil, false
+end
+
+function Worker:wait(request, from, head, deadline_ms)
+  local clock <close> = core.timer(deadline_ms, function() -- luacheck: ignore 211
+    self.late = true
+    self.process:kill(SIGKILL)
+  end)
+  if from <= #request and not self.process.stdin:write(request:sub(from)) then return nil end
+  return read_reply(self.process.stdout, head or "")
+end
+
+function Worker:exchange(request, deadline_ms)
+  local sent, bytes, head = self.process.stdin.raw:try_write(request, 1), nil, nil
+  if sent == nil then return nil end
+  if sent == #request and #request < SOON then bytes, head = read_soon(self.process.stdout) end
+  if head == "" or bytes then return bytes end
+  return self:wait(request, (sent or 0) + 1, head, deadline_ms)
+end
+
 -- Sends a request and waits for its reply, so long. Nil and why, if there is none: then it is dead;
 -- and an error, if it never lived.
 function Worker:ask(request, deadline_ms)
-  local begun, late = core.hrtime(), false
+  local begun = core.hrtime()
   self.idle = false
-  local clock <close> = core.timer(deadline_ms, function() -- luacheck: ignore 211
-    late = true
-    self.process:kill(SIGKILL)
-  end)
-  local sent = self.process.stdin:write(("<s4"):pack(request))
-  local bytes = sent and read_reply(self.process.stdout)
+  local bytes = self:exchange(("<s4"):pack(request), deadline_ms)
   local reply = bytes and rules.decode(bytes)
   self.spent = self.spent + core.hrtime() - begun
-  if reply and not late then
+  if reply and not self.late then
     self.idle = true
     return reply
   end
-  if late then return nil, ("not done within %d ms: it was killed"):format(deadline_ms) end
+  if self.late then return nil, ("not done within %d ms: it was killed"):format(deadline_ms) end
   local ended, unable = self.process:wait()
   if not ended then return nil, tostring(unable), unable end
   return nil, ended.signal and ("the policy's process was ended by signal %d"):format(ended.signal)
