@@ -166,8 +166,9 @@ static bool is_sorted(const uint8_t *node, const uint32_t *offsets, size_t count
 /* Sorts the entries of the object that begins at `in`. False if a key is there twice. */
 static bool order_keys(kv_blob *b, const kv_blob_open *in) {
   const uint8_t *node = b->bytes + in->at;
-  uint32_t *offsets = b->offsets + in->first;
   size_t count = b->offset_count - in->first;
+  if (count < 2) return true;
+  uint32_t *offsets = b->offsets + in->first;
   if (is_sorted(node, offsets, count)) return true;
   uint32_t *spare = malloc(count * sizeof *spare);
   if (!spare) {

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 /* Policies have 256 MiB at the most (vm.h); data as much again, and a message to bring it. */
-static const rlim_t memory_max = (rlim_t)1 << 30;
+#define MEMORY_MAX ((rlim_t)1 << 30)
 
 static int limit(int resource, rlim_t soft, rlim_t hard, const char *what, kv_error *error) {
   struct rlimit value = {soft, hard};
@@ -23,10 +23,10 @@ static int limit(int resource, rlim_t soft, rlim_t hard, const char *what, kv_er
 
 static int limit_all(kv_error *error) {
   if (limit(RLIMIT_CORE, 0, 0, "core dumps", error) < 0) return -1;
-  if (limit(RLIMIT_FSIZE, 0, 0, "files", error) < 0) return -1;
   if (limit(RLIMIT_NPROC, 0, 0, "processes", error) < 0) return -1;
-#ifndef KAVACH_SANITIZED /* whose shadow memory is terabytes */
-  if (limit(RLIMIT_AS, memory_max, memory_max, "memory", error) < 0) return -1;
+#ifndef KAVACH_SANITIZED /* which writes its reports, and whose shadow memory is terabytes */
+  if (limit(RLIMIT_FSIZE, 0, 0, "files", error) < 0) return -1;
+  if (limit(RLIMIT_AS, MEMORY_MAX, MEMORY_MAX, "memory", error) < 0) return -1;
 #endif
   return limit(RLIMIT_CPU, KV_CELL_CPU_SECONDS, KV_CELL_CPU_SECONDS, "processor time", error);
 }

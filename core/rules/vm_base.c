@@ -10,6 +10,9 @@
 /* What a missing name costs: the search for the nearest. */
 enum { MISS_STEPS = 2000, CANDIDATES_MAX = 256 };
 
+/* What it costs to be ready for an error. */
+enum { PCALL_STEPS = 20 };
+
 static void offer_keys(lua_State *L, int table, kv_nearest *n) {
   size_t count = 0;
   lua_pushnil(L);
@@ -106,6 +109,7 @@ static int to_number(lua_State *L) {
 /* Calls the function below `arguments` arguments. Running out of memory ends the evaluation. */
 static bool protected_call(lua_State *L, int arguments) {
   kv_vm *vm = kv_vm_of(L);
+  kv_vm_charge(L, PCALL_STEPS);
   size_t chain = vm->chain_length; /* an include may be left by the error */
   int status = lua_pcall(L, arguments, LUA_MULTRET, 0);
   if (status == LUA_ERRMEM) kv_vm_stop(vm, KV_VM_OUT_OF_MEMORY);
