@@ -27,7 +27,7 @@ local function load_request(text)
   }
 end
 
-local POLICY <const> = 'policy "p"\nrule "x" (function(e) return e.x == 1 end)\n'
+local POLICY <const> = 'policy "p"\nrule "x" (function(e) return e.now == 1 end)\n'
 
 describe("a policy's worker", function()
   local function start()
@@ -50,7 +50,7 @@ describe("a policy's worker", function()
     local worker <close> = start()
     assert.equal("p", ask(worker, load_request(POLICY)).policy.name)
     for x = 0, 2 do
-      local reply = ask(worker, rules.encode { op = "evaluate", items = { { x = x } } })
+      local reply = ask(worker, rules.encode { op = "evaluate", items = { { now = x } } })
       assert.equal(x == 1 and "p" or "f", reply.results[1].rules)
     end
   end)
@@ -115,7 +115,7 @@ describe("a policy whose worker", function()
 
   teardown(function() remove() end)
 
-  local GOOD <const> = { { x = 1 } }
+  local GOOD <const> = { { now = 1 } }
 
   -- A policy, and the process that has loaded it.
   local function loaded()
@@ -123,9 +123,17 @@ describe("a policy whose worker", function()
     return made, made.script.runner.free[1].process
   end
 
+  -- Stops it, and waits until it has stopped.
+  local function stop(worker)
+    worker:kill(SIGSTOP)
+    assert.is_true(host.eventually(function()
+      return host.slurp(("/proc/%d/status"):format(worker:pid())):find "State:%s*T"
+    end))
+  end
+
   it("hangs has its evaluation denied within a second, and goes on with another", function()
     local made <close>, worker = loaded()
-    worker:kill(SIGSTOP)
+    stop(worker)
     local begun = core.now()
     local result = made.script:evaluate(GOOD)[1]
     assert.equal("not done within 500 ms: it was killed", result.failed)
@@ -146,7 +154,7 @@ describe("a policy whose worker", function()
     local made <close>, worker = loaded()
     worker:kill(SIGKILL)
     worker:wait()
-    for _, result in ipairs(made.script:evaluate { { x = 1 }, { x = 2 }, { x = 1 } }) do
+    for _, result in ipairs(made.script:evaluate { { now = 1 }, { now = 2 }, { now = 1 } }) do
       assert.is_nil(result.failed)
     end
   end)
@@ -163,7 +171,7 @@ describe("a policy whose worker", function()
   it("is asked by many tasks at once is one of two", function()
     local made <close> = loaded()
     local letters = task.map({ 1, 2, 3, 4, 5, 6 }, {}, function(x)
-      return made.script:evaluate({ { x = x } })[1].rules
+      return made.script:evaluate({ { now = x } })[1].rules
     end)
     assert.same({ "p", "f", "f", "f", "f", "f" }, letters)
     assert.is_true(made.script.runner.count <= 2)
@@ -171,7 +179,7 @@ describe("a policy whose worker", function()
 
   it("is waited for by a task that is cancelled is not used again", function()
     local made <close>, worker = loaded()
-    worker:kill(SIGSTOP)
+    stop(worker)
     task.scope(function()
       local waiting = task.spawn(function() made.script:evaluate(GOOD) end)
       task.sleep(20)

@@ -1,5 +1,5 @@
 -- Recursion without an end.
--- why: budget of memory is spent
+-- why: budget of
 
 policy "attack"
 

@@ -6,5 +6,5 @@ policy "attack"
 expect { simulated = "allowed" }
 
 rule "attack" (function(e)
-  return table.unpack({}, 1, 250000)
+  return table.unpack({}, 1, 50000)
 end)
