@@ -238,8 +238,8 @@ static int read_members(kv_reader *r, int depth) {
   bool more = peek(r) != close;
   while (more) {
     if (object) {
-      const char *key;
-      size_t size;
+      const char *key = NULL;
+      size_t size = 0;
       if (peek(r) != '"') return bad(r, "expected a key");
       if (read_string(r, &key, &size) < 0) return -1;
       kv_blob_key(r->out, &in, key, size);
@@ -273,8 +273,8 @@ static int read_word(kv_reader *r, const char *word, char tag) {
 }
 
 static int read_value(kv_reader *r, int depth) {
-  const char *bytes;
-  size_t size;
+  const char *bytes = NULL;
+  size_t size = 0;
   switch (peek(r)) {
   case '{':
   case '[':

@@ -3,12 +3,12 @@
 
 #include "rules/vm_state.h"
 
-static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
+static int lower(char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c; }
 
 void kv_nearest_begin(kv_nearest *n, const char *word, size_t size) {
   memset(n, 0, sizeof *n);
   n->size = size <= KV_VM_NAME_MAX ? size : 0;
-  for (size_t i = 0; i < n->size; i++) n->word[i] = lower(word[i]);
+  memcpy(n->word, word, n->size);
 }
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
@@ -20,10 +20,10 @@ static size_t distance(const kv_nearest *n, const char *name, size_t size) {
   for (size_t i = 1; i <= n->size; i++) {
     row[0] = i;
     for (size_t j = 1; j <= size; j++) {
-      bool same = n->word[i - 1] == lower(name[j - 1]);
+      bool same = lower(n->word[i - 1]) == lower(name[j - 1]);
       row[j] = least(least(last[j] + 1, row[j - 1] + 1), last[j - 1] + (same ? 0 : 1));
-      if (i > 1 && j > 1 && n->word[i - 1] == lower(name[j - 2]) &&
-          n->word[i - 2] == lower(name[j - 1]))
+      if (i > 1 && j > 1 && lower(n->word[i - 1]) == lower(name[j - 2]) &&
+          lower(n->word[i - 2]) == lower(name[j - 1]))
         row[j] = least(row[j], before[j - 2] + 1);
     }
     size_t *spare = before;

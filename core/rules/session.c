@@ -1,6 +1,5 @@
 #include "rules/session.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static void reply_error(const kv_error *error, kv_blob *reply) {
@@ -83,17 +82,14 @@ static int load_files(kv_vm *vm, const uint8_t *list, kv_vm_need *need, kv_error
   uint32_t count = kv_blob_count(list);
   if (count == 0 || count > KV_SESSION_FILES_MAX)
     return kv_fail(error, "invalid_argument", "a policy has 1 to %d files", KV_SESSION_FILES_MAX);
-  file_name *names = malloc(count * sizeof *names);
-  kv_vm_source *sources = calloc(count, sizeof *sources);
-  int status = names && sources ? 0 : kv_fail(error, "io", "no memory for a policy");
-  for (uint32_t i = 0; status == 0 && i < count; i++) {
-    status = read_file(kv_blob_item(list, i), names[i], &sources[i].text, &sources[i].size, error);
-    sources[i].name = names[i];
+  file_name names[KV_SESSION_FILES_MAX];
+  kv_vm_source sources[KV_SESSION_FILES_MAX];
+  for (uint32_t i = 0; i < count; i++) {
+    kv_vm_source *s = &sources[i];
+    if (read_file(kv_blob_item(list, i), names[i], &s->text, &s->size, error) < 0) return -1;
+    s->name = names[i];
   }
-  if (status == 0) status = kv_vm_load(vm, sources, count, need, error);
-  free(sources);
-  free(names);
-  return status;
+  return kv_vm_load(vm, sources, count, need, error);
 }
 
 static int load(kv_session *s, const uint8_t *request, kv_vm_need *need, kv_error *error) {

@@ -96,8 +96,15 @@ struct kv_vm {
 
 kv_vm *kv_vm_of(lua_State *L);
 
+/* Calls a C function without arguments, which leaves two results. A status of Lua, or -1 if it was
+ * stopped: then vm->end says why, and the state is only good to be restored. */
+int kv_vm_call(kv_vm *vm, lua_CFunction function);
+
 /* "its budget of steps is spent" … */
 const char *kv_vm_end_text(const kv_vm *vm);
+
+/* The message of an error at the top of the stack, cut to fit. */
+void kv_vm_take_message(kv_vm *vm, char *to, size_t size);
 
 /* Runs the source of that number, by the environment of policies. */
 void kv_vm_run_file(lua_State *L, size_t index);
