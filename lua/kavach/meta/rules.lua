@@ -1,5 +1,5 @@
 ---@meta kavach.rules
--- luacheck: ignore 212 (parameters are there for their types)
+-- luacheck: ignore 212 241 (parameters and methods are there for their types)
 --- The C module: policy VMs in this process, and what they are told. See core/rules/session.h.
 
 ---@class kavach.rules
