@@ -254,11 +254,72 @@ describe("kavach verify", function()
     assert.is_nil(out:find("\27", 1, true))
   end)
 
+  describe("by a policy in Lua", function()
+    local RULE <const> = 'policy "web"\nversion "3"\nexpect { simulated = "allowed" }\n'
+      .. 'rule "known" (function(e) return data.known[e.product] == true, "not known" end)\n'
+
+    local function judge(...)
+      return program.run("verify", put("ev.json", evidence()), "--now", NOW, "--emulator",
+        platform.dir, ...)
+    end
+
+    it("allows or denies by its rules and data, and names both", function()
+      local path, data = put("web.lua", RULE), put("known.json", '{"Milan": true}')
+      local exit, out = judge("--policy", path, "--data", "known=" .. data, "--json")
+      local document = documents(out)[1]
+      assert.same({ 0, true, "web", "3" },
+        { exit, document.allow, document.policy, document.policy_version })
+      assert.same({ known = snp.hex(snp.sha256 '{"Milan": true}') }, document.data)
+      assert.equal(64, #document.policy_digest)
+      assert.is_true(document.spent.steps > 0)
+      exit, out = judge("--policy", path, "--data=known=" .. put("known.json", "{}"))
+      assert.equal(2, exit)
+      assert.matches("✗ known", out, 1, true)
+      assert.matches("product = Milan, data.known.Milan = nil", out, 1, true)
+      assert.matches("not known", out, 1, true)
+    end)
+
+    it("exits with 2 where it does not load, and says why", function()
+      local exit, out = judge("--policy", put("web.lua", 'policy "web"\nexpect { vmpll = {} }'))
+      assert.equal(2, exit)
+      assert.matches("web.lua:2: expect: unknown option 'vmpll' (did you mean 'vmpl'?)", out, 1,
+        true)
+    end)
+
+    it("exits with 1 where it, or its data, cannot be read", function()
+      assert.equal(1, (judge("--policy", folder .. "/none.lua")))
+      assert.equal(1, (judge("--policy", put("web.lua", RULE), "--data",
+        "known=" .. folder .. "/none.json")))
+    end)
+
+    it("takes data for nothing else, each name once", function()
+      local path = put("web.lua", RULE)
+      for message, words in pairs {
+        ["--data is for the rules of a policy in Lua"] = { "--data", "x=y" },
+        ["there are two of 'x'"] = { "--policy", path, "--data", "x=y", "--data", "x=z" },
+        ["'x' is not NAME=FILE"] = { "--policy", path, "--data", "x" },
+        ["'a-b=c' is not NAME=FILE"] = { "--policy", path, "--data", "a-b=c" },
+      } do
+        local exit, _, errors = judge(table.unpack(words))
+        assert.equal(64, exit)
+        assert.matches(message, errors, 1, true)
+      end
+    end)
+
+    it("of much evidence, in order", function()
+      local path, data = put("web.lua", RULE), put("known.json", '{"Milan": true}')
+      local one, two = put("one.json", evidence()), put("two.json", evidence { vmpl = 1 })
+      local exit, out = judge(one, two, one, "--policy", path, "--data", "known=" .. data)
+      assert.equal(0, exit)
+      assert.equal(4, select(2, out:gsub(": [^\n]*allowed", "")))
+    end)
+  end)
+
   it("has --help", function()
     local exit, out = program.run("verify", "--help")
     assert.equal(0, exit)
-    for _, word in ipairs { "--policy", "--nonce", "--now", "--trust-root", "--crl", "--product",
-      "--emulator", "--json", "Exit codes" } do
+    for _, word in ipairs { "--policy", "--data", "--nonce", "--now", "--trust-root", "--crl",
+      "--product", "--emulator", "--json", "Exit codes" } do
       assert.matches(word, out, 1, true)
     end
   end)
