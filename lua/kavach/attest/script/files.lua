@@ -6,7 +6,7 @@ local snp = require "kavach.snp"
 local M = {}
 
 local SOURCE_MAX <const>, FILES_MAX <const> = 1 << 20, 64
-local DATA_MAX <const>, PIECE <const> = 64 << 20, 1 << 20
+local DATA_MAX <const>, PIECE <const> = 64 << 20, 1 << 12
 local EISDIR <const> = 21
 
 -- The bytes of a file; or nil, and an error of kind `io`, or that it is too large.
@@ -14,13 +14,15 @@ local function slurp(path, most)
   local file <close>, message = io.open(path, "rb")
   if not file then return err.fail("io", message) end
   local parts, size = {}, 0
+  local piece = math.min(file:seek "end" or 0, most) + PIECE -- all of it, if it is a plain file
+  file:seek "set"
   while size <= most do
-    local bytes, why, code = file:read(PIECE)
+    local bytes, why, code = file:read(piece)
     if not bytes and code then
       return err.fail("io", ("%s: %s"):format(path, code == EISDIR and "a directory" or why))
     end
-    if not bytes then return table.concat(parts) end
-    parts[#parts + 1], size = bytes, size + #bytes
+    if not bytes then return #parts == 1 and parts[1] or table.concat(parts) end
+    parts[#parts + 1], size, piece = bytes, size + #bytes, PIECE
   end
   return err.fail("invalid_argument", ("%s: more than %d bytes"):format(path, most))
 end
@@ -40,6 +42,20 @@ local function read_data(given, data)
   return given
 end
 
+-- Adds files that a text seems to include, and what those include: a policy that asks for a file
+-- has to be loaded again with it. Nothing is made of what is missed, or not there.
+local function add_likely(given, text)
+  for name in text:gmatch "include%s*%(?%s*[\"']([%w_-]+)[\"']" do
+    local file, known = name .. ".lua", false
+    for _, one in ipairs(given.files) do known = known or one.name == file end
+    local found = not known and #given.files < FILES_MAX and slurp(given.folder .. file, SOURCE_MAX)
+    if found then
+      given.files[#given.files + 1] = { name = file, text = found }
+      add_likely(given, found)
+    end
+  end
+end
+
 --- Reads the policy's own file, and those of the data.
 ---@param path string
 ---@param data table<string, string> paths by name
@@ -53,6 +69,7 @@ function M.read(path, data)
   local text, why = slurp(path, SOURCE_MAX)
   if not text then return nil, why end
   given.files[1] = { name = name or path, text = text }
+  add_likely(given, text)
   return read_data(given, data)
 end
 

@@ -28,7 +28,7 @@ local REPLY_MAX <const> = 256 << 20
 
 -- The reply to a request of fewer bytes, which is one evaluation, is looked for so often before it
 -- is waited for.
-local SOON <const>, LOOKS <const> = 4096, 60
+local SOON <const>, LOOKS <const>, LARGE <const> = 4096, 60, 65536
 
 -- ---- one worker --------------------------------------------------------------------------------
 
@@ -74,21 +74,28 @@ local function read_soon(stream)
   return nil, false
 end
 
+-- Writes what is left of a request, and waits for its reply, of which `head` is there.
 function Worker:wait(request, from, head, deadline_ms)
   local clock <close> = core.timer(deadline_ms, function() -- luacheck: ignore 211
     self.late = true
     self.process:kill(SIGKILL)
   end)
-  if from <= #request and not self.process.stdin:write(request:sub(from)) then return nil end
+  local left = from > 1 and request:sub(from) or request
+  if not self.process.stdin:write(left) then return nil end
   return read_reply(self.process.stdout, head or "")
 end
 
 function Worker:exchange(request, deadline_ms)
-  local sent, bytes, head = self.process.stdin.raw:try_write(request, 1), nil, nil
+  if #request > LARGE then -- not copied once more for its size
+    if not self.process.stdin:write(("<I4"):pack(#request)) then return nil end
+    return self:wait(request, 1, "", deadline_ms)
+  end
+  local message = ("<s4"):pack(request)
+  local sent, bytes, head = self.process.stdin.raw:try_write(message, 1), nil, nil
   if sent == nil then return nil end
-  if sent == #request and #request < SOON then bytes, head = read_soon(self.process.stdout) end
+  if sent == #message and #message < SOON then bytes, head = read_soon(self.process.stdout) end
   if head == "" or bytes then return bytes end
-  return self:wait(request, (sent or 0) + 1, head, deadline_ms)
+  return self:wait(message, (sent or 0) + 1, head, deadline_ms)
 end
 
 -- Sends a request and waits for its reply, so long. Nil and why, if there is none: then it is dead;
@@ -96,7 +103,7 @@ end
 function Worker:ask(request, deadline_ms)
   local begun = core.hrtime()
   self.idle = false
-  local bytes = self:exchange(("<s4"):pack(request), deadline_ms)
+  local bytes = self:exchange(request, deadline_ms)
   local reply = bytes and rules.decode(bytes)
   self.spent = self.spent + core.hrtime() - begun
   if reply and not self.late then
