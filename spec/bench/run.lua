@@ -18,7 +18,7 @@ local support = require "support"
 
 local NAMES <const> = {
   "run_true", "exec", "startup", "processes", "stream", "files", "memory", "argv", "measure",
-  "report", "verify", "verify_process",
+  "report", "verify", "verify_process", "policy",
 }
 local RUNS <const> = 10
 
