@@ -4,7 +4,7 @@
 #include "base/little.h"
 #include "rules/blob.h"
 
-enum { FIRST_ROOM = 512, HEAD = 9, LENGTH = 4 };
+enum { FIRST_ROOM = 4096, FIRST_OFFSETS = 256, HEAD = 9, LENGTH = 4 };
 
 /* Room for `more` bytes; NULL if there is none. */
 static uint8_t *extend(kv_blob *b, size_t more) {
@@ -79,7 +79,7 @@ kv_blob_open kv_blob_begin(kv_blob *b, char tag) {
 void kv_blob_next(kv_blob *b, const kv_blob_open *in) {
   if (b->failed) return;
   if (b->offset_count == b->offset_room) {
-    size_t room = b->offset_room ? 2 * b->offset_room : FIRST_ROOM;
+    size_t room = b->offset_room ? 2 * b->offset_room : FIRST_OFFSETS;
     uint32_t *offsets = realloc(b->offsets, room * sizeof *offsets);
     if (!offsets) {
       b->failed = true;

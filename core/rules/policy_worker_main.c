@@ -14,20 +14,49 @@
 #include "rules/session.h"
 
 enum {
+  HEAD = 4,
+  FIRST_ROOM = 64 << 10,
   KEPT = 4 << 20,  /* a buffer that is larger is freed after use */
   PIPE = 256 << 10 /* bytes of a message that the host can write ahead */
 };
 
-/* False at the end of input, which is only good before the first byte. */
-static bool read_all(uint8_t *to, size_t size) {
-  while (size > 0) {
-    ssize_t n = read(0, to, size);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    to += n;
-    size -= (size_t)n;
-  }
+/* What the host sends: one message at a time, with its size in front. */
+typedef struct inbox {
+  uint8_t *bytes;
+  size_t room;
+} inbox;
+
+static bool make_room(inbox *in, size_t room) {
+  if (room <= in->room) return true;
+  uint8_t *bytes = realloc(in->bytes, room);
+  if (!bytes) return false;
+  in->bytes = bytes;
+  in->room = room;
   return true;
+}
+
+/* Reads a message: 1, *size; 0 at the end of input; -1 if there is none to come, or no memory. */
+static int receive(inbox *in, size_t *size) {
+  size_t have = 0, whole = HEAD;
+  if (!make_room(in, FIRST_ROOM)) return -1;
+  while (have < whole) {
+    ssize_t n = read(0, in->bytes + have, in->room - have);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return n == 0 && have == 0 ? 0 : -1;
+    have += (size_t)n;
+    if (have < HEAD) continue;
+    *size = kv_le32(in->bytes);
+    whole = HEAD + *size;
+    if (*size > KV_BLOB_SIZE_MAX || !make_room(in, whole)) return -1;
+  }
+  return have == whole ? 1 : -1; /* a host waits for its answer before it sends more */
+}
+
+/* Gives back what a large message took. */
+static void shrink(inbox *in) {
+  if (in->room <= KEPT) return;
+  free(in->bytes);
+  *in = (inbox){0};
 }
 
 static bool write_all(const uint8_t *from, size_t size) {
@@ -43,7 +72,7 @@ static bool write_all(const uint8_t *from, size_t size) {
 
 /* The size stands in front of the reply, in its buffer, so that one write does for both. */
 static bool answer(kv_session *session, const uint8_t *request, size_t size, kv_blob *reply) {
-  static const uint8_t head[4];
+  static const uint8_t head[HEAD];
   reply->size = 0;
   reply->offset_count = 0;
   kv_blob_put_raw(reply, head, sizeof head);
@@ -56,28 +85,17 @@ static bool answer(kv_session *session, const uint8_t *request, size_t size, kv_
 static bool serve(void) {
   kv_session session = {0};
   kv_blob reply = {0};
-  uint8_t head[4], *request = NULL;
-  size_t room = 0;
-  while (read_all(head, sizeof head)) {
-    size_t size = kv_le32(head);
-    if (size > KV_BLOB_SIZE_MAX) return false;
-    if (size > room) {
-      free(request);
-      request = malloc(size);
-      if (!request) return false;
-      room = size;
-    }
-    if (!read_all(request, size) || !answer(&session, request, size, &reply)) return false;
-    if (room > KEPT) {
-      free(request);
-      request = NULL;
-      room = 0;
-    }
+  inbox in = {0};
+  size_t size = 0;
+  int status;
+  while ((status = receive(&in, &size)) > 0) {
+    if (!answer(&session, in.bytes + HEAD, size, &reply)) return false;
+    shrink(&in);
   }
   kv_session_close(&session);
   kv_blob_free(&reply);
-  free(request);
-  return true;
+  free(in.bytes);
+  return status == 0;
 }
 
 int main(void) {

@@ -5,6 +5,9 @@
 #include "base/encode.h"
 #include "rules/vm_state.h"
 
+/* Room for so many views before the table of them has to grow. */
+enum { VIEWS = 32 };
+
 enum { READ_STEPS = 5, MISS_STEPS = 2000, CANDIDATES_MAX = 256, VALUE_DEPTH = 8 };
 
 /* In the registry: the metatable, and the views by their nodes. */
@@ -27,8 +30,9 @@ void kv_vm_push_view(lua_State *L, const uint8_t *node, kv_view_kind kind, const
     kv_view *view = lua_newuserdatauv(L, sizeof *view, 0);
     view->node = node;
     view->kind = kind;
-    int size = snprintf(view->path, sizeof view->path, "%s", path);
-    view->path_size = size < (int)sizeof view->path ? (size_t)size : sizeof view->path - 1;
+    view->path_size = strnlen(path, sizeof view->path - 1);
+    memcpy(view->path, path, view->path_size);
+    view->path[view->path_size] = '\0';
     lua_rawgetp(L, LUA_REGISTRYINDEX, &type_key);
     lua_setmetatable(L, -2);
     lua_pushvalue(L, -1);
@@ -220,7 +224,7 @@ void kv_vm_view_types(lua_State *L) {
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, "__metatable");
   lua_rawsetp(L, LUA_REGISTRYINDEX, &type_key);
-  lua_newtable(L);
+  lua_createtable(L, 0, VIEWS);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &views_key);
 }
 

@@ -35,12 +35,17 @@ local SOON <const>, LOOKS <const>, LARGE <const> = 4096, 60, 65536
 local Worker = { __name = "kavach.attest.script.worker" }
 Worker.__index = Worker
 
-local function start()
+local function start(all)
   local started, why = process.start({ core.library_dir() .. "/policy-worker" }, {
     stdin = "pipe", stdout = "pipe", stderr = "null", env = {}, cwd = "/",
   })
   if not started then return nil, why end
-  return setmetatable({ process = started, spent = 0, idle = true }, Worker)
+  return setmetatable({ process = started, spent = 0, idle = true, all = all }, Worker)
+end
+
+-- Whoever took it gives it back, whatever is raised meanwhile.
+function Worker:__close()
+  self.all:give_back(self)
 end
 
 -- The bytes of one reply, of which `head` is there; nil if there is no more.
@@ -155,7 +160,7 @@ end
 
 -- One that has loaded the policy, if there is one yet.
 function Workers:start()
-  local worker, why = start()
+  local worker, why = start(self)
   if not worker or not self.request then return worker, why end
   local reply
   reply, why = worker:ask(self.request, self.load_ms)
@@ -177,11 +182,10 @@ end
 -- `worker:ask(…)`, after which the worker is back where it was, whatever is raised meanwhile. Nil
 -- and why; with an error if there is no worker.
 function Workers:ask(request, deadline_ms)
-  local worker, why = self:take()
+  local worker <close>, why = self:take()
   if not worker then return nil, tostring(why), why end
-  local guard <close> = -- luacheck: ignore 211
-    setmetatable({}, { __close = function() self:give_back(worker) end })
-  return worker:ask(request, deadline_ms)
+  local reply, failure, none = worker:ask(request, deadline_ms)
+  return reply, failure, none -- no tail call: the worker is given back behind it
 end
 
 --- Loads a policy: the reply; or nil and an error.
