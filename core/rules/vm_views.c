@@ -152,11 +152,17 @@ static int index_object(lua_State *L, const kv_view *view) {
   return 1;
 }
 
+/* ipairs would end at a null, and a rule not see what is behind it. */
+static void refuse_null(lua_State *L, const kv_view *view, lua_Integer i, const uint8_t *node) {
+  if (*node == 'n') luaL_error(L, "%s has a null as its item %d", name_of(view), (int)i);
+}
+
 static int index_array(lua_State *L, const kv_view *view, lua_Integer i) {
   char key[32];
   bool is_in = i >= 1 && i <= kv_blob_count(view->node);
   const uint8_t *node = is_in ? kv_blob_item(view->node, (uint32_t)i - 1) : NULL;
   int size = snprintf(key, sizeof key, "[%lld]", (long long)i);
+  if (node) refuse_null(L, view, i, node);
   if (!node || !is_table(node)) note_read(L, view, key, (size_t)size, node);
   if (node)
     push_value(L, view, key, (size_t)size, node);
@@ -203,6 +209,7 @@ void kv_vm_push_member(lua_State *L, const kv_view *view, uint32_t i) {
     size = (size_t)snprintf(number, sizeof number, "[%lu]", (unsigned long)i + 1);
     key = (const uint8_t *)number;
     node = kv_blob_item(view->node, i);
+    refuse_null(L, view, (lua_Integer)i + 1, node);
   } else {
     node = kv_blob_entry(view->node, i, &key, &size);
     if (size > KV_VM_STRING_MAX) luaL_error(L, "a name in %s is too long", name_of(view));

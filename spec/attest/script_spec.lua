@@ -392,6 +392,16 @@ describe("a policy in Lua", function()
       assert.is_true(decision.allow, decision:to_text())
     end)
 
+    it("has no null in a list, where ipairs would end", function()
+      local decision = decide([[
+        rule "ipairs" (function() for _ in ipairs(data.d.list) do end return true end)
+        rule "pairs" (function() for _ in pairs(data.d.list) do end return true end)
+      ]], { data = { d = shop.write("d.json", '{"list": [1, null, 2]}') } })
+      assert.equal("data.d.list has a null as its item 2", check(decision, "rule.ipairs").reason)
+      assert.equal("p.lua:4: data.d.list has a null as its item 2",
+        check(decision, "rule.pairs").reason)
+    end)
+
     it("can be read, or gives an error of kind io", function()
       local _, kind = refused('policy "p"', { data = { d = shop.folder .. "/none.json" } })
       assert.equal("io", kind)

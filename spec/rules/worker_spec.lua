@@ -188,6 +188,24 @@ describe("a policy whose worker", function()
     assert.equal("p", made.script:evaluate(GOOD)[1].rules)
   end)
 
+  it("is waited for in a queue is not lost by a task of the queue that is cancelled", function()
+    local made <close> = loaded()
+    local runner, letters = made.script.runner, {}
+    task.scope(function()
+      local first, second = assert(runner:take()), assert(runner:take())
+      local tasks = {}
+      for i = 1, 3 do
+        tasks[i] = task.spawn(function() letters[i] = made.script:evaluate(GOOD)[1].rules end)
+      end
+      task.yield()
+      runner:give_back(first) -- wakes the first in the queue, which is cancelled then
+      tasks[1]:cancel()
+      task.all { tasks[2], tasks[3] }
+      runner:give_back(second)
+    end)
+    assert.same({ nil, "p", "p" }, letters)
+  end)
+
   it("is closed starts again when it is needed", function()
     local made = loaded()
     made:close()

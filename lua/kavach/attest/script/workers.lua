@@ -135,13 +135,24 @@ function M.new()
   return setmetatable({ free = {}, count = 0, waiters = {} }, Workers)
 end
 
+-- Waits until a worker may be free. Who is cancelled meanwhile passes its turn on.
+function Workers:await_turn()
+  local turn, come = task.event(), false
+  table.insert(self.waiters, turn)
+  local place <close> = setmetatable({}, { __close = function() -- luacheck: ignore 211
+    if come then return end
+    for i, other in ipairs(self.waiters) do
+      if other == turn then return table.remove(self.waiters, i) end
+    end
+    self:wake()
+  end })
+  turn:wait()
+  come = true
+end
+
 -- A worker, alone for who gets it, until `give_back`; or nil and an error.
 function Workers:take()
-  while #self.free == 0 and self.count >= WORKERS do
-    local turn = task.event()
-    table.insert(self.waiters, turn)
-    turn:wait()
-  end
+  while #self.free == 0 and self.count >= WORKERS do self:await_turn() end
   local worker = table.remove(self.free)
   if worker then return worker end
   self.count = self.count + 1
