@@ -82,9 +82,9 @@ local function member(key, text)
   return text and (',"' .. key .. '":' .. quoted(text)) or ""
 end
 
--- What a check always says, in three pieces, by its id: this program's own text, so there is an end
--- to it.
-local constants = {}
+-- What a check always says, in three pieces, by its id. Policies in Lua have ids and names of their
+-- own: it is forgotten at some size, too.
+local constants, constant_count = {}, 0
 
 local function constant_parts(check)
   local parts = constants[check.id]
@@ -94,7 +94,8 @@ local function constant_parts(check)
       before_reason = member("id", check.id) .. member("name", check.name),
       at_end = member("stage", check.stage),
     }
-    constants[check.id] = parts
+    if constant_count == REMEMBERED then constants, constant_count = {}, 0 end
+    constants[check.id], constant_count = parts, constant_count + 1
   end
   return parts
 end
