@@ -3,6 +3,7 @@ local kavach = require "kavach"
 local policy = require "kavach.attest.policy"
 local policy_file = require "kavach.attest.policy_file"
 local report = require "kavach.report"
+local snp = require "kavach.snp"
 
 local check, reasons = attested.check, attested.reasons
 
@@ -207,6 +208,13 @@ describe("a policy in JSON", function()
       made.name, made.version, made.requires.vmpl.max, made.requires.measurement[1],
       made.requires.guest_policy.debug_allowed, made.requires.guest_policy.required_bits,
     })
+  end)
+
+  it("has a digest, which its decisions name", function()
+    local text = '{"format":"kavach-policy","name":"p","requires":{}}'
+    local made = assert(decode(text))
+    assert.equal(snp.hex(snp.sha256(text)), made.digest)
+    assert.equal(made.digest, made:verify_against(attested.report()):to_table().policy_digest)
   end)
 
   for text, document in pairs {

@@ -426,6 +426,11 @@ describe("a policy in Lua", function()
       assert.is_truthy(seen[1]:find '"spent":{"memory":%d+,"steps":%d+}')
     end)
 
+    it("in a document that is what kavach.json makes of its table", function()
+      local decision = decide 'rule "a \\"quoted\\" name é" (function() return false, "\\1" end)'
+      assert.equal(require("kavach.json").encode(decision:to_table()), decision:to_json())
+    end)
+
     it("on much evidence at once", function()
       local loaded <close> = assert(shop.load(HEAD .. [[
         rule "x" (function(e) return e.report.guest_svn == 3 end)

@@ -17,6 +17,7 @@ local check = require "kavach.check"
 local err = require "kavach.err"
 local policies = require "kavach.attest.policy"
 local requirements = require "kavach.attest.requirements"
+local snp = require "kavach.snp"
 
 local M = {}
 
@@ -44,7 +45,9 @@ function M.decode(text)
   local requires
   requires, message = requirements.read(checked.requires, "policy " .. checked.name)
   if not requires then return err.fail("invalid_argument", message) end
-  return policies.new(checked.name, checked.requires, checked.version)
+  local policy = policies.new(checked.name, checked.requires, checked.version)
+  policy.digest = snp.hex(snp.sha256(text))
+  return policy
 end
 
 local function slurp(path)
