@@ -63,6 +63,9 @@ typedef struct kv_blob_open {
   size_t at, first;
 } kv_blob_open;
 
+/* Makes room for so many bytes at once; no promise that more do not come. */
+void kv_blob_expect(kv_blob *b, size_t more);
+
 void kv_blob_put_tag(kv_blob *b, char tag);
 void kv_blob_put_boolean(kv_blob *b, bool value);
 void kv_blob_put_integer(kv_blob *b, int64_t value);

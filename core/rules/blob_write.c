@@ -3,6 +3,7 @@
 
 #include "base/little.h"
 #include "rules/blob.h"
+#include "rules/large.h"
 
 enum { FIRST_ROOM = 4096, FIRST_OFFSETS = 256, HEAD = 9, LENGTH = 4 };
 
@@ -16,7 +17,7 @@ static uint8_t *extend(kv_blob *b, size_t more) {
   if (b->size + more > b->room) {
     size_t room = b->room ? b->room : FIRST_ROOM;
     while (room < b->size + more) room *= 2;
-    uint8_t *bytes = realloc(b->bytes, room);
+    uint8_t *bytes = kv_large_realloc(b->bytes, b->size, &room);
     if (!bytes) {
       b->failed = true;
       return NULL;
@@ -65,6 +66,12 @@ void kv_blob_put_bytes(kv_blob *b, char tag, const void *bytes, size_t size) {
 
 void kv_blob_put_text(kv_blob *b, const char *text) {
   kv_blob_put_bytes(b, 's', text, strlen(text));
+}
+
+void kv_blob_expect(kv_blob *b, size_t more) {
+  if (more > KV_BLOB_SIZE_MAX) return;
+  size_t size = b->size;
+  if (extend(b, more)) b->size = size;
 }
 
 /* ---- arrays and objects ---- */
@@ -140,8 +147,8 @@ static size_t entry_size(const uint8_t *entry) {
 
 /* Moves the entries to where their offsets have them in order. */
 static void arrange(kv_blob *b, const kv_blob_open *in, uint32_t *offsets, size_t count) {
-  size_t size = b->size - in->at - HEAD, to = 0;
-  uint8_t *node = b->bytes + in->at, *sorted = malloc(size);
+  size_t size = b->size - in->at - HEAD, room = size, to = 0;
+  uint8_t *node = b->bytes + in->at, *sorted = kv_large_realloc(NULL, 0, &room);
   if (!sorted) {
     b->failed = true;
     return;

@@ -305,6 +305,7 @@ static int read_document(kv_reader *r) {
 
 int kv_json_read(const char *text, size_t size, kv_blob *b, kv_error *error) {
   kv_reader r = {text, 0, size, b, NULL, error};
+  kv_blob_expect(b, size + size / 4); /* about what values of some length take */
   r.scratch = malloc(size ? size : 1);
   if (!r.scratch) return kv_fail(error, "io", "no memory for a document of %zu bytes", size);
   int status = read_document(&r);

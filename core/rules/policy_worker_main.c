@@ -11,6 +11,7 @@
 
 #include "base/little.h"
 #include "rules/cell.h"
+#include "rules/large.h"
 #include "rules/session.h"
 
 enum {
@@ -26,9 +27,10 @@ typedef struct inbox {
   size_t room;
 } inbox;
 
-static bool make_room(inbox *in, size_t room) {
+/* Keeps the first `used` bytes. */
+static bool make_room(inbox *in, size_t used, size_t room) {
   if (room <= in->room) return true;
-  uint8_t *bytes = realloc(in->bytes, room);
+  uint8_t *bytes = kv_large_realloc(in->bytes, used, &room);
   if (!bytes) return false;
   in->bytes = bytes;
   in->room = room;
@@ -38,7 +40,7 @@ static bool make_room(inbox *in, size_t room) {
 /* Reads a message: 1, *size; 0 at the end of input; -1 if there is none to come, or no memory. */
 static int receive(inbox *in, size_t *size) {
   size_t have = 0, whole = HEAD;
-  if (!make_room(in, FIRST_ROOM)) return -1;
+  if (!make_room(in, 0, FIRST_ROOM)) return -1;
   while (have < whole) {
     ssize_t n = read(0, in->bytes + have, in->room - have);
     if (n < 0 && errno == EINTR) continue;
@@ -47,7 +49,7 @@ static int receive(inbox *in, size_t *size) {
     if (have < HEAD) continue;
     *size = kv_le32(in->bytes);
     whole = HEAD + *size;
-    if (*size > KV_BLOB_SIZE_MAX || !make_room(in, whole)) return -1;
+    if (*size > KV_BLOB_SIZE_MAX || !make_room(in, have, whole)) return -1;
   }
   return have == whole ? 1 : -1; /* a host waits for its answer before it sends more */
 }
