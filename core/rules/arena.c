@@ -11,6 +11,8 @@ enum { STEP = 16, SMALL_MAX = 1024, SMALL = SMALL_MAX / STEP, LARGE = 4 * 30 };
 /* More than this above the image is given back to the system when it is restored. */
 enum { SLACK = 1 << 20 };
 
+enum { HUGE_PAGE = 2 << 20 }; /* of x86-64, and of arm64 with pages of 4 KiB */
+
 typedef struct block {
   struct block *next;
 } block;
@@ -39,18 +41,23 @@ static size_t class_of(size_t *size) {
 
 int kv_arena_open(kv_arena *a, size_t size, kv_error *error) {
   *a = (kv_arena){0};
-  void *region =
-      mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (region == MAP_FAILED)
+  size_t mapped = size + HUGE_PAGE;
+  void *mapping = mmap(NULL, mapped, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (mapping == MAP_FAILED)
     return kv_fail(error, "io", "no memory for a policy VM of %zu bytes", size);
-  a->region = region;
+  a->mapping = mapping;
+  a->mapped = mapped;
+  a->region = a->mapping + (HUGE_PAGE - (uintptr_t)mapping % HUGE_PAGE) % HUGE_PAGE;
   a->size = size;
+  /* Most policies stay below; one that does not is to come to its end soon. */
+  if (size > HUGE_PAGE) madvise(a->region + HUGE_PAGE, size - HUGE_PAGE, MADV_HUGEPAGE);
   head_of(a)->top = (sizeof(head) + STEP - 1) / STEP * STEP;
   return 0;
 }
 
 void kv_arena_close(kv_arena *a) {
-  if (a->region) munmap(a->region, a->size);
+  if (a->mapping) munmap(a->mapping, a->mapped);
   free(a->image);
   *a = (kv_arena){0};
 }

@@ -12,6 +12,8 @@
 #include "base/error.h"
 
 typedef struct kv_arena {
+  uint8_t *mapping; /* of `mapped` bytes; the region is the part of it that is aligned */
+  size_t mapped;
   uint8_t *region; /* of `size` bytes; begins with a struct of its own */
   size_t size;
   uint8_t *image; /* NULL until there is one */

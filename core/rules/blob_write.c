@@ -14,7 +14,7 @@ static uint8_t *extend(kv_blob *b, size_t more) {
     b->failed = true;
     return NULL;
   }
-  if (b->size + more > b->room) {
+  if (!b->bytes || b->size + more > b->room) {
     size_t room = b->room ? b->room : FIRST_ROOM;
     while (room < b->size + more) room *= 2;
     uint8_t *bytes = kv_large_realloc(b->bytes, b->size, &room);

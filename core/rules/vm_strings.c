@@ -6,7 +6,7 @@
 
 #include "rules/vm_state.h"
 
-enum { BYTES_A_STEP = 16, CONVERSION_STEPS = 50 };
+enum { BYTES_A_STEP = 16, CONVERSION_STEPS = 150 };
 
 /* Charges for the length of the text at 1, and does what it guards. */
 static int by_length(lua_State *L) {
