@@ -1,7 +1,7 @@
 /*
  * The policy VM: a Lua state in which an attestation policy is loaded once and then evaluated for
- * one piece of evidence after the other, each time from the same state. See lua/kavach/attest/
- * script.lua for the language.
+ * one piece of evidence after the other, each time from the same state. The language is told in
+ * lua/kavach/attest/script/init.lua.
  *
  * A policy is hostile code. It has an allow-list of functions and no others; all that it is given
  * is read-only; a budget of steps (instructions, and the work of C functions at their size) and of
@@ -81,7 +81,8 @@ void kv_vm_describe(const kv_vm *vm, kv_blob *out);
  *            some other value, 'e' an error, 's' out of steps, 'm' out of memory, 'x' not run;
  *            '-' where the statement is no rule
  *   reasons  for rules that did not pass: { statement, text or nil, fields that it read: name,
- * value, name, value … } steps, memory   what it took: memory in bytes */
+ * value, name, value … } steps, space   what it took: space in bytes of memory, beyond what the
+ * policy always has */
 void kv_vm_evaluate(kv_vm *vm, const uint8_t *evidence, kv_blob *out);
 
 #endif

@@ -49,10 +49,10 @@ typedef enum kv_statement_kind { KV_RULE, KV_EXPECT, KV_ANY_OF, KV_ALL_OF } kv_s
 typedef struct kv_statement {
   kv_statement_kind kind;
   char text[KV_VM_TEXT_MAX + 1];
-  size_t file;                    /* its place in `sources` */
-  int line, group;                /* group: number of its statement, 0: none */
-  int function;                   /* of a rule: LUA_NOREF while it has none */
-  size_t requires, requires_size; /* of an expectation: in `requirements` */
+  size_t file;     /* its place in `sources` */
+  int line, group; /* group: number of its statement, 0: none */
+  int function;    /* of a rule: LUA_NOREF while it has none */
+  size_t requires; /* of an expectation: where it is in `requirements` */
 } kv_statement;
 
 struct kv_vm {

@@ -135,43 +135,51 @@ local function reasons_by_statement(result)
   return reasons
 end
 
+-- Which statements pass, by their number; and of expectations that do not, what fails.
+local function pass(statements, letters, case, made)
+  local passed, failures = {}, {}
+  for i, statement in ipairs(statements) do
+    if statement.kind == "rule" then
+      passed[i] = letters:sub(i, i) == "p"
+    elseif statement.checked then
+      passed[i], failures[i] = judge_expect(statement, case, made)
+    end
+  end
+  return passed, failures
+end
+
+local function add_group(list, what, kind, count, passed, decisive)
+  add(list, what, passed, decisive, {
+    expected = kind == "any_of" and "one of them passes" or "all of them pass",
+    found = ("%d of %d pass"):format(count.good, count.all),
+  })
+end
+
 --- Adds a check for each rule and group.
 ---@param list table of kavach.attest.checklist
 ---@param script kavach.Script
 ---@param result table|{ failed: string } what kavach.Script:evaluate gave for this evidence
 ---@param case table of kavach.attest.decision
 function M.check(list, script, result, case)
-  local statements = script.statements
+  local statements, letters = script.statements, result.rules or ""
   script.ids = script.ids or ids_of(statements)
   if script.empty then
     list:judge({ "policy.empty", "the policy asks for something" }, false, "rules or expectations",
       "none")
   end
-  local reasons, letters = reasons_by_statement(result), result.rules or ""
-  local passed, expected = {}, {}
-  for i, statement in ipairs(statements) do
-    if statement.kind == "rule" then
-      passed[i] = letters:sub(i, i) == "p"
-    elseif statement.checked then
-      passed[i], expected[i] = judge_expect(statement, case, list.checks)
-    end
-  end
+  local reasons = reasons_by_statement(result)
+  local passed, failures = pass(statements, letters, case, list.checks)
   local counts = judge_groups(statements, passed)
   for i, statement in ipairs(statements) do
-    local what = { script.ids[i], statement.text }
-    local decisive = decides(statements, passed, i)
+    local what, decisive = { script.ids[i], statement.text }, decides(statements, passed, i)
     if statement.kind == "rule" then
       local letter = result.failed and "x" or letters:sub(i, i)
       add_rule(list, what, letter, result.failed or reasons[i], decisive)
     elseif counts[i] then
-      local kind, count = statement.kind, counts[i]
-      add(list, what, passed[i], decisive, {
-        expected = kind == "any_of" and "one of them passes" or "all of them pass",
-        found = ("%d of %d pass"):format(count.good, count.all),
-      })
+      add_group(list, what, statement.kind, counts[i], passed[i], decisive)
     elseif statement.checked then
       what[2] = ("what is expected in line %d of %s"):format(statement.line, statement.file)
-      add(list, what, passed[i], decisive, { found = expected[i] })
+      add(list, what, passed[i], decisive, { found = failures[i] })
     end
   end
 end
