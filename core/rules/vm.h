@@ -76,13 +76,16 @@ int kv_vm_load(kv_vm *vm, const kv_vm_source *sources, size_t count, kv_vm_need 
  * text, file, line, group (the number of the one that it is in, from 1), requires }. */
 void kv_vm_describe(const kv_vm *vm, kv_blob *out);
 
-/* Evaluates all rules for the evidence, an object that was checked. Writes an object:
- *   rules    a letter for each statement, in their order: 'p' passed, 'f' false, 'n' nothing, 'v'
- *            some other value, 'e' an error, 's' out of steps, 'm' out of memory, 'x' not run;
- *            '-' where the statement is no rule
- *   reasons  for rules that did not pass: { statement, text or nil, fields that it read: name,
- * value, name, value … } steps, space   what it took: space in bytes of memory, beyond what the
- * policy always has */
+/* Evaluates all rules for the evidence, an object that was checked. Writes an object.
+ *
+ * rules: a letter for each statement, in their order: 'p' passed, 'f' false, 'n' nothing, 'v' some
+ * other value, 'e' an error, 's' out of steps, 'm' out of memory, 'x' not run; '-' where the
+ * statement is no rule.
+ *
+ * reasons: of rules that did not pass, { statement, text or nil, name, value, name, value … }: the
+ * fields that it read.
+ *
+ * steps, space: what it took; space in bytes of memory, beyond what the policy always has. */
 void kv_vm_evaluate(kv_vm *vm, const uint8_t *evidence, kv_blob *out);
 
 #endif
