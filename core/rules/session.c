@@ -58,6 +58,8 @@ static int read_limits(const uint8_t *request, kv_vm_limits *limits, kv_error *e
   int64_t bytes = kv_blob_integer(memory);
   if (bytes < KV_VM_MEMORY_LEAST || bytes > KV_VM_MEMORY_MOST) return lacking("memory", error);
   limits->memory = (size_t)bytes;
+  const uint8_t *cover = kv_blob_find(request, "cover", strlen("cover"));
+  limits->covers = cover && *cover == 't';
   return 0;
 }
 

@@ -2,7 +2,8 @@
  * One conversation about one policy: requests and replies, both single nodes of rules/blob.h. The
  * helper program has one with its host over pipes; without isolation, the host has one with itself.
  *
- *   { op = "load", files = { { name, text }… }, data = { { name, text }… }, steps, memory }
+ *   { op = "load", files = { { name, text }… }, data = { { name, text }… }, steps, memory,
+ *     cover = whether lines that run are noted, false unless given }
  *       -> { policy = what kv_vm_describe writes } | { need, by } | { error, kind }
  *   { op = "evaluate", items = { evidence… } }
  *       -> { results = { what kv_vm_evaluate writes… } } | { error, kind }

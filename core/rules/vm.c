@@ -33,9 +33,11 @@ static void spend(kv_vm *vm, size_t steps) {
 
 void kv_vm_charge(lua_State *L, size_t steps) { spend(kv_vm_of(L), steps); }
 
-static void on_count(lua_State *L, lua_Debug *ar) {
-  (void)ar;
-  spend(kv_vm_of(L), KV_VM_STRIDE);
+static void on_hook(lua_State *L, lua_Debug *ar) {
+  if (ar->event == LUA_HOOKLINE)
+    kv_vm_cover_line(L, ar);
+  else
+    spend(kv_vm_of(L), KV_VM_STRIDE);
 }
 
 /* Lua asks once more after a collection: the second time there is no room, there is none. */
@@ -125,7 +127,8 @@ static int set_up(lua_State *L) {
   kv_vm_freeze(L, KV_VM_GLOBALS);
   lua_getfield(L, -1, KV_VM_GLOBALS);
   lua_setfield(L, LUA_REGISTRYINDEX, KV_VM_GLOBALS);
-  lua_sethook(L, on_count, LUA_MASKCOUNT, KV_VM_STRIDE);
+  int lines = kv_vm_of(L)->limits.covers ? LUA_MASKLINE : 0;
+  lua_sethook(L, on_hook, LUA_MASKCOUNT | lines, KV_VM_STRIDE);
   return 0;
 }
 
@@ -158,6 +161,7 @@ kv_vm *kv_vm_open(const kv_vm_limits *limits, kv_error *error) {
 void kv_vm_close(kv_vm *vm) {
   if (!vm) return;
   kv_arena_close(&vm->arena);
+  kv_vm_free_cover(vm);
   for (size_t i = 0; vm->file_names && i < vm->source_count; i++) free(vm->file_names[i]);
   free(vm->file_names);
   free(vm->run_order);

@@ -37,6 +37,7 @@ typedef struct kv_vm kv_vm;
 typedef struct kv_vm_limits {
   int64_t steps;
   size_t memory;
+  bool covers; /* it notes which lines ran */
 } kv_vm_limits;
 
 /* Text of a policy's file. The first is the policy; the others are there to be included. */
@@ -72,8 +73,10 @@ int kv_vm_load(kv_vm *vm, const kv_vm_source *sources, size_t count, kv_vm_need 
                kv_error *error);
 
 /* What was loaded, as an object: name, version, description, files (in the order in which they
- * were run), steps, and statements, an array of { kind = "rule" | "expect" | "any_of" | "all_of",
- * text, file, line, group (the number of the one that it is in, from 1), requires }. */
+ * were run), steps, if lines are noted lines, an array of { code, hits } of each of `files`: the
+ * bytecode, and a bit for each line that has run; and statements, an array of { kind = "rule" |
+ * "expect" | "any_of" | "all_of", text, file, line, group (the number of the one that it is in,
+ * from 1), requires }. */
 void kv_vm_describe(const kv_vm *vm, kv_blob *out);
 
 /* Evaluates all rules for the evidence, an object that was checked. Writes an object.
@@ -85,7 +88,9 @@ void kv_vm_describe(const kv_vm *vm, kv_blob *out);
  * reasons: of rules that did not pass, { statement, text or nil, name, value, name, value … }: the
  * fields that it read.
  *
- * steps, space: what it took; space in bytes of memory, beyond what the policy always has. */
+ * steps, space: what it took; space in bytes of memory, beyond what the policy always has.
+ *
+ * lines: if they are noted, { hits } of each file, as kv_vm_describe has it. */
 void kv_vm_evaluate(kv_vm *vm, const uint8_t *evidence, kv_blob *out);
 
 #endif

@@ -98,6 +98,10 @@ void kv_vm_evaluate(kv_vm *vm, const uint8_t *evidence, kv_blob *out) {
     if (letters[i] != 'p') put_reason(vm, i, reason, out, &reasons);
   }
   kv_blob_end(out, &reasons);
+  if (vm->covers) {
+    kv_blob_name(out, &in, "lines");
+    kv_vm_put_cover(vm, false, out);
+  }
   kv_blob_name(out, &in, "rules");
   kv_blob_put_bytes(out, 's', letters, vm->statement_count);
   kv_blob_name(out, &in, "space");

@@ -28,6 +28,7 @@ void kv_vm_run_file(lua_State *L, size_t index) {
   vm->chain[vm->chain_length++] = (int)index;
   const char *chunk = lua_pushfstring(L, "@%s", left.name);
   if (lua_load(L, read_source, &left, chunk, "t") != LUA_OK) lua_error(L);
+  kv_vm_cover_file(L, index);
   lua_getfield(L, LUA_REGISTRYINDEX, KV_VM_GLOBALS);
   if (!lua_setupvalue(L, -2, 1)) lua_pop(L, 1);
   lua_call(L, 0, 0);
@@ -132,6 +133,10 @@ void kv_vm_describe(const kv_vm *vm, kv_blob *out) {
     kv_blob_put_text(out, vm->file_names[vm->run_order[i]]);
   }
   kv_blob_end(out, &files);
+  if (vm->covers) {
+    kv_blob_name(out, &in, "lines");
+    kv_vm_put_cover(vm, true, out);
+  }
   kv_blob_name(out, &in, "name");
   kv_blob_put_text(out, vm->name);
   kv_blob_name(out, &in, "statements");

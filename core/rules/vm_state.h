@@ -37,6 +37,13 @@ typedef struct kv_view {
   char path[KV_VM_PATH_MAX]; /* "report"; "" at the top of evidence, "data" at that of data */
 } kv_view;
 
+/* A source, and which of its lines ran. */
+typedef struct kv_cover {
+  kv_blob code;
+  uint8_t *hits; /* a bit for each line, from 1; NULL: the file did not run */
+  size_t line_count;
+} kv_cover;
+
 /* What a rule read. */
 typedef struct kv_read {
   const uint8_t *node; /* NULL: there is none of that name */
@@ -81,7 +88,8 @@ struct kv_vm {
   size_t statement_count, statement_room;
   kv_blob requirements;
   int64_t load_steps;
-  kv_blob data; /* one object */
+  kv_cover *covers; /* by source; NULL unless lines are noted */
+  kv_blob data;     /* one object */
   kv_blob_open data_open;
 
   /* while a rule runs */
@@ -139,6 +147,15 @@ void kv_vm_freeze(lua_State *L, const char *name);
 
 /* Pushes tostring(value at index), without addresses in it. */
 void kv_vm_to_text(lua_State *L, int index);
+
+/* ---- lines that ran: vm_cover.c ---- */
+
+/* Of the source whose chunk is at the top, if lines are noted. */
+void kv_vm_cover_file(lua_State *L, size_t index);
+void kv_vm_cover_line(lua_State *L, lua_Debug *ar);
+/* Writes an array, of each file in the order in which they ran: { hits }, and its code. */
+void kv_vm_put_cover(const kv_vm *vm, bool code, kv_blob *out);
+void kv_vm_free_cover(kv_vm *vm);
 
 /* ---- views: vm_views.c ---- */
 

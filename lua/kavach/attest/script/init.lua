@@ -48,6 +48,8 @@ local OPTIONS <const> = {
 ---@field digest string of the files, in hex
 ---@field data table<string, string> digests of data, in hex
 ---@field description string?
+---@field folder string where its files are: "", or with a slash at its end
+---@field lines { code: string, hits: string }[]? in hex, if lines that run are noted
 local Script = { __name = "kavach.Script" }
 Script.__index = Script
 
@@ -73,7 +75,7 @@ local function request(given, options)
   end
   return rules.encode {
     op = "load", files = given.files, data = data, steps = options.steps,
-    memory = options.memory_mb << 20,
+    memory = options.memory_mb << 20, cover = options.cover == true,
   }
 end
 
@@ -95,6 +97,38 @@ local function load_with(runner, given, options)
   end
 end
 
+--- Loads text that was read, and those that it includes. Nothing is checked of what it states.
+---@param given table of kavach.attest.script.files
+---@param options table of M.options, and perhaps `cover`: the lines that run are noted
+---@return table? described what kv_vm_describe writes (core/rules/vm.h)
+---@return table|kavach.Error runner what evaluates it; its user closes it
+function M.start(given, options)
+  local runner = runner_of(options)
+  local described, why = load_with(runner, given, options)
+  if described then return described, runner end
+  runner:close()
+  return nil, why
+end
+
+--- The policy of text that was read: as `load`.
+---@param given table of kavach.attest.script.files
+---@param options table as `start` takes them
+---@return kavach.Policy?
+---@return kavach.Error?
+function M.make(given, options)
+  local described, runner = M.start(given, options)
+  if not described then return nil, runner end
+  local script = setmetatable({
+    runner = runner, statements = described.statements, files = described.files,
+    digest = files.digest(given, described.files), data = files.data_digests(given),
+    description = described.description ~= "" and described.description or nil,
+    load_steps = described.steps, lines = described.lines, folder = given.folder,
+  }, Script)
+  local policy, why = require("kavach.attest.script.policy").make(script, described, given)
+  if not policy then runner:close() end
+  return policy, why
+end
+
 --- Loads a script; `options` were checked.
 ---@param path string
 ---@param options table of M.options
@@ -103,20 +137,7 @@ end
 function M.load(path, options)
   local given, why = files.read(path, options.data)
   if not given then return nil, why end
-  local runner = runner_of(options)
-  local described
-  described, why = load_with(runner, given, options)
-  if not described then
-    runner:close()
-    return nil, why
-  end
-  local script = setmetatable({
-    runner = runner, statements = described.statements, files = described.files,
-    digest = files.digest(given, described.files), data = files.data_digests(given),
-    description = described.description ~= "" and described.description or nil,
-    load_steps = described.steps,
-  }, Script)
-  return require("kavach.attest.script.policy").make(script, described, given)
+  return M.make(given, options)
 end
 
 --- Evaluates the rules for several pieces of evidence.
