@@ -6,7 +6,8 @@
 ---     run = function(args) return exit_code end,  -- or nil and an error
 ---     usage_exit = 64, failure_exit = 1,          -- what misuse and an error exit with
 ---     tells_failure = true,                       -- with --json, an error is a document, too
----   }
+---     actions = { "check", "test" },              -- has these as commands of their own, each in a
+---   }                                             -- file in the folder with the command's name
 ---
 --- `args` has the options and arguments by name, `json` and `log_format` (which every command has),
 --- `separated`: whether "--" ended the options, and `words`: all of them as they were given.
@@ -141,6 +142,24 @@ local function start(name, command, words)
   return run(name, command, args)
 end
 
+-- The action that the words begin with, if the command has some; nil and a message if it has none
+-- of that name.
+local function action_of(name, command, words)
+  local word = words[1]
+  local takes_one = command.actions and word and word:sub(1, 1) ~= "-"
+  if not takes_one then return name, command, words end
+  for _, action in ipairs(command.actions) do
+    if action == word then
+      return name .. " " .. word, require(("kavach.cli.%s.%s"):format(name, word)),
+        table.move(words, 2, #words, 1, {})
+    end
+  end
+  local nearest = check.nearest(word, command.actions)
+  return nil, ("%s: there is no '%s'%s: it has %s"):format(name, word,
+    nearest and (" (did you mean '%s'?)"):format(nearest) or "",
+    table.concat(command.actions, ", "))
+end
+
 --- The program with a subcommand, `--help` or `--version`.
 ---@param words string[] the command line without the program's name
 ---@return integer exit_code
@@ -153,7 +172,10 @@ function M.main(words)
   end
   local command = M.find(name)
   if not command then return unknown_command(name) end
-  return start(name, command, table.move(words, 2, #words, 1, {}))
+  local full, part, rest = action_of(name, command, table.move(words, 2, #words, 1, {}))
+  if full then return start(full, part, rest) end
+  M.complain(part)
+  return command.usage_exit or EXIT_USAGE
 end
 
 return M
