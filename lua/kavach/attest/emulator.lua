@@ -88,23 +88,21 @@ local function full_chip_id(product, given)
   return id .. ("\0"):rep(CHIP_ID_SIZE - #id)
 end
 
---- Makes an emulator in a directory that is new or empty: `product`, `chip_id` (random), `tcb`,
---- `csp_id` (what the VLEK names), `not_before` (when its certificates begin), and `keys` of
---- one's own by role, as for several chips under one ARK; the others are made.
----@param options table
----@return kavach.Emulator?
----@return kavach.Error?
-function M.init(options)
-  options = check.table(INIT, options, "emulator.init", 2)
+-- Checks options of init, all but the directory.
+local function check_options(options)
   local product = options.product
   local tcb = options.tcb or report_of.PRODUCTS[product].tcb
   local problem = tcb_of.problem(product, tcb)
     or options.chip_id and M.chip_id_problem(product, options.chip_id)
   if problem then
-    error(("emulator.init: %s%s"):format(problem:find "^tcb" and "" or "chip_id: ", problem), 2)
+    error(("emulator.init: %s%s"):format(problem:find "^tcb" and "" or "chip_id: ", problem), 3)
   end
-  local ok, why = files.check_free(options.dir)
-  if not ok then return nil, why end
+  return tcb
+end
+
+-- One with all its keys and certificates, which is in no directory yet.
+local function make(options, tcb)
+  local product, why = options.product, nil
   local self = setmetatable({
     dir = options.dir, product = product, simulated = true, tcb = tcb,
     chip_id = full_chip_id(product, options.chip_id), csp_id = options.csp_id,
@@ -116,9 +114,36 @@ function M.init(options)
     self.certificates[role], why = keys_of.certificate(self, role, self.keys[role], tcb)
     if not self.certificates[role] then return nil, why end
   end
-  ok, why = files.save(self)
-  if not ok then return nil, why end
   return self
+end
+
+--- Makes an emulator in a directory that is new or empty: `product`, `chip_id` (random), `tcb`,
+--- `csp_id` (what the VLEK names), `not_before` (when its certificates begin), and `keys` of
+--- one's own by role, as for several chips under one ARK; the others are made.
+---@param options table
+---@return kavach.Emulator?
+---@return kavach.Error?
+function M.init(options)
+  options = check.table(INIT, options, "emulator.init", 2)
+  local tcb = check_options(options)
+  local ok, why = files.check_free(options.dir)
+  local self
+  if ok then self, why = make(options, tcb) end
+  if self then ok, why = files.save(self) end
+  if not self or not ok then return nil, why end
+  return self
+end
+
+--- One that is in no directory and ends with the process: for tests. Options as of init.
+---@param options table
+---@return kavach.Emulator?
+---@return kavach.Error?
+function M.passing(options)
+  local all = { dir = "" }
+  for key, value in next, options do all[key] = value end
+  all = check.table(INIT, all, "emulator.passing", 2)
+  local tcb = check_options(all)
+  return make(all, tcb)
 end
 
 --- The emulator that init made there.
