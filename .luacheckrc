@@ -14,6 +14,7 @@ stds.policy = {
 files["spec"] = { std = "lua54+busted" }
 files["spec/rules/policies"] = { std = "policy" }
 files["spec/bench/policies"] = { std = "policy" }
+files["lua/kavach/attest/tests/prelude.lua"] = { std = "policy" }
 files[".luacheckrc"] = { ignore = { "111", "112" } }
 -- This spec catches what a command prints.
 files["spec/cli/init_spec.lua"] = { ignore = { "122" } }

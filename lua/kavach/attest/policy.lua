@@ -94,6 +94,16 @@ function M.load(path, options)
   return require("kavach.attest.policy_file").load(path)
 end
 
+--- Runs tests of policies: see kavach.attest.tests.
+---@param paths string|string[]
+---@param options kavach.PolicyTestOptions?
+---@return kavach.PolicyTestResult?
+---@return kavach.Error?
+function M.test(paths, options)
+  local result, why = require("kavach.attest.tests").test(paths, options)
+  return result, why
+end
+
 --- Makes a policy of requirements. Evidence must be genuine and not simulated unless they say
 --- otherwise.
 ---@param name string

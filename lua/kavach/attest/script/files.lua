@@ -56,6 +56,18 @@ local function add_likely(given, text)
   end
 end
 
+--- The bytes of a file of data below a folder.
+---@param folder string
+---@param name string
+---@return string?
+---@return kavach.Error?
+function M.data(folder, name)
+  if name:find "^/" or ("/" .. name .. "/"):find("/../", 1, true) then
+    return err.fail("invalid_argument", ("'%s' is not below the policy's folder"):format(name))
+  end
+  return slurp(folder .. name, DATA_MAX)
+end
+
 --- Reads the policy's own file, and those of the data.
 ---@param path string
 ---@param data table<string, string> paths by name
