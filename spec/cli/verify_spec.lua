@@ -424,4 +424,25 @@ describe("kavach verify, of much evidence,", function()
     end
     assert.equal(10000, count)
   end)
+
+  it("gives no answer that it cannot log", function()
+    local path, log = put("ev.json", evidence()), folder .. "/log"
+    local exit, out = verify(path, "--decision-log", log)
+    assert.equal(0, exit)
+    assert.not_equal("", out)
+    assert.is_true(documents(host.slurp(log))[1].allow)
+    local errors
+    exit, out, errors = verify(path, "--decision-log", "/dev/full")
+    assert.same({ 1, "" }, { exit, out })
+    assert.matches("decision log: /dev/full: No space left", errors)
+  end)
+
+  it("logs each of many decisions, in their order", function()
+    local path, log = put("ev.json", evidence()), folder .. "/log"
+    local bad = put("bad.json", "{}")
+    local exit = verify(path, bad, path, "--decision-log", log)
+    assert.equal(2, exit)
+    local list = documents(host.slurp(log))
+    assert.same({ true, false, true }, { list[1].allow, list[2].allow, list[3].allow })
+  end)
 end)

@@ -31,6 +31,8 @@ local M = {}
 --- made_by: string? } what it was taken for, where it came from, and who says to have made it
 ---@field checks kavach.Check[]
 ---@field error kavach.Error? why there was nothing to judge
+---@field decision_id string? in hex: once it was logged (kavach.attest.decision_log)
+---@field judged { evidence: kavach.Evidence, nonce: string? }? what it is about
 local Decision = { __name = "kavach.Decision" }
 Decision.__index = Decision
 
@@ -121,6 +123,7 @@ function M.finish(begun, outcome)
     genuine = case.genuine, simulated = case.simulated, product = case.product,
     report_version = case.report_version, signed_by = case.signed_by, root = case.root,
     csp_id = case.csp_id, missing = case.missing, now = case.now, spent = spent,
+    judged = { evidence = evidence, nonce = case.nonce },
     evidence = {
       kind = evidence.kind, encoding = evidence.encoding, source = evidence.source,
       made_by = evidence.made_by,

@@ -12,6 +12,7 @@ M.VERSION = 1
 local FIELDS <const> = {
   "allow", "genuine", "simulated", "structural", "policy", "policy_version", "policy_digest",
   "data", "spent", "product", "report_version", "signed_by", "root", "missing", "now",
+  "decision_id",
 }
 
 local CHECK_TEXTS <const> = { "name", "expected", "found", "reason" }
