@@ -17,6 +17,7 @@ local M = {}
 ---@field found string?
 ---@field reason string? why it was not checked, or what a failure means
 ---@field field string? the report's field that it is about
+---@field reads string[]? of a policy's rule that did not pass: what it read, "report.vmpl = 1"
 
 M.NOT_ASKED = "the policy does not ask for it"
 

@@ -34,13 +34,13 @@ local function shown(value)
   return tostring(value)
 end
 
--- "report.vmpl = 1, report.policy = 196608": what a rule read.
+-- "report.vmpl = 1", "report.policy = 196608": what a rule read.
 local function reads_of(reason)
   local parts = {}
-  for i = 3, reason.n, 2 do
+  for i = 3, reason and reason.n or 0, 2 do
     parts[#parts + 1] = ("%s = %s"):format(reason[i], shown(reason[i + 1]))
   end
-  return #parts > 0 and table.concat(parts, ", ") or nil
+  return parts
 end
 
 local WORDS <const> = { f = "it returned false", n = "it returned nothing" }
@@ -117,10 +117,12 @@ local function add_rule(list, what, letter, reason, decisive)
     list.checks[#list.checks].decides = decisive
     return
   end
+  local reads = reads_of(reason)
   add(list, what, letter == "p", decisive, {
-    found = reason and reads_of(reason),
+    found = #reads > 0 and table.concat(reads, ", ") or nil,
     reason = letter ~= "p" and (reason and reason[2] or WORDS[letter] or "it did not pass") or nil,
   })
+  list.checks[#list.checks].reads = reads
 end
 
 local function reasons_by_statement(result)
