@@ -102,12 +102,13 @@ end
 
 -- One with all its keys and certificates, which is in no directory yet.
 local function make(options, tcb)
-  local product, why = options.product, nil
+  local product = options.product
   local self = setmetatable({
     dir = options.dir, product = product, simulated = true, tcb = tcb,
     chip_id = full_chip_id(product, options.chip_id), csp_id = options.csp_id,
     not_before = options.not_before or os.time(), certificates = {},
   }, Emulator)
+  local why
   self.keys, why = keys_of.all(options.keys, options.progress)
   if not self.keys then return nil, why end
   for _, role in ipairs(roles.ALL) do

@@ -86,7 +86,8 @@ local USUAL <const> = { ["policy.genuine"] = "genuine", ["policy.simulated"] = "
 
 local function is_stated(script, check)
   if is_statement(script, check.id) then return true end
-  if check.stage ~= "policy" or not check.decides or check.id == "policy.nonce" then return false end
+  local counts = check.stage == "policy" and check.decides and check.id ~= "policy.nonce"
+  if not counts then return false end
   local name = USUAL[check.id]
   if not name then return true end
   for _, statement in ipairs(script.statements) do

@@ -31,8 +31,9 @@ local function suite(file)
     lines[i] = case(test)
   end
   if file.error then
-    lines[#lines + 1] = ('    <testcase name="the file" classname="%s">\n      <error message="%s"/>'
-      .. "\n    </testcase>"):format(escaped(file.path), escaped(tostring(file.error)))
+    lines[#lines + 1] = ('    <testcase name="the file" classname="%s">\n'
+      .. '      <error message="%s"/>\n    </testcase>'):format(escaped(file.path),
+      escaped(tostring(file.error)))
   end
   return ('  <testsuite name="%s" tests="%d" failures="%d" errors="%d" time="%s">\n%s\n  '
     .. "</testsuite>"):format(escaped(file.path), #lines, failed, file.error and 1 or 0,

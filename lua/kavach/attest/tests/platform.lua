@@ -38,10 +38,11 @@ local key
 -- Where it cannot be kept, it is made each time.
 local function authority_key()
   if key then return key end
-  local folder, why = cache_folder(), nil
+  local folder = cache_folder()
   local path = folder and folder .. "/authority.pem"
   key = kept_key(path)
   if key then return key end
+  local why
   key, why = keys_of.key "ark"
   if key and path and core.private_directory(folder) then core.private_file(path, key) end
   return key, why
