@@ -11,9 +11,19 @@ stds.policy = {
     "type", "utf8", "xpcall",
   },
 }
+-- What their tests have, too (lua/kavach/attest/tests).
+stds.policy_test = {
+  read_globals = {
+    "describe", "it", "given", "evidence", "evaluate", "filled", "cases",
+    assert = { fields = { "allowed", "denied", "equal", "same", "is_true", "is_false", "is_nil",
+      "contains" } },
+  },
+}
 files["spec"] = { std = "lua54+busted" }
 files["spec/rules/policies"] = { std = "policy" }
 files["spec/bench/policies"] = { std = "policy" }
+files["scripts/policies"] = { std = "policy" }
+files["scripts/policies/*_test.lua"] = { std = "policy+policy_test" }
 files["lua/kavach/attest/tests/prelude.lua"] = { std = "policy" }
 files[".luacheckrc"] = { ignore = { "111", "112" } }
 -- This spec catches what a command prints.

@@ -1,8 +1,12 @@
 --- What tests have seen of policies: lines that ran, and what each rule and requirement came to.
 
 local lines = require "kavach.attest.tests.lines"
+local snp = require "kavach.snp"
 
 local M = {}
+
+local GUEST_POLICY <const> = { min_abi = true, required_bits = true }
+for _, bit in ipairs(snp.guest_policy_bits()) do GUEST_POLICY[bit.field] = true end
 
 ---@class kavach.PolicyCoverage
 ---@field path string
@@ -63,48 +67,46 @@ end
 
 -- ---- rules -------------------------------------------------------------------------------------
 
--- The file that a check is about: a statement's own, or that of the whole policy.
+-- The requirement that a check is made for (kavach.attest.requirements), and, of bits and parts,
+-- which of them.
+local function requirement_of(id)
+  local name = id:match "^policy%.(.+)$"
+  if not name then return nil end
+  local group, part = name:match "^(%w+)%.(.+)$"
+  if not group then group, part = name:match "^(launch_tcb)%.(.+)$" end
+  if group then return group, part end
+  local vector = name:match "^(%w+)_mit_vector$"
+  if vector then return "mitigations", vector end
+  if GUEST_POLICY[name] then return "guest_policy", name end
+  return name
+end
+
+local function states(requires, name, part)
+  local value = requires[name]
+  if value == nil then return false end
+  return name ~= "guest_policy" or value[part] ~= nil
+end
+
+-- The file that states what a check is made for; nil if none does: it is made of every policy, or
+-- the verifier asks for it.
 local function file_of(self, script, id)
+  local name, part = requirement_of(id)
   for i, statement in ipairs(script.statements) do
-    if script.ids and script.ids[i] == id then
-      return self:file(script.folder .. statement.file)
-    end
+    local is_own = script.ids and script.ids[i] == id
+    local is_required = name and statement.kind == "expect" and statement.group == 0
+      and states(statement.requires, name, part)
+    if is_own or is_required then return self:file(script.folder .. statement.file) end
   end
-  return self:file(script.folder .. script.files[1])
-end
-
-local function is_statement(script, id)
-  for _, one in ipairs(script.ids or {}) do
-    if one == id then return true end
-  end
-  return false
-end
-
--- Checks that are made of every policy, by the requirement that asks for them: they count where the
--- policy itself says so. That of the nonce is the verifier's.
-local USUAL <const> = { ["policy.genuine"] = "genuine", ["policy.simulated"] = "simulated" }
-
-local function is_stated(script, check)
-  if is_statement(script, check.id) then return true end
-  local counts = check.stage == "policy" and check.decides and check.id ~= "policy.nonce"
-  if not counts then return false end
-  local name = USUAL[check.id]
-  if not name then return true end
-  for _, statement in ipairs(script.statements) do
-    if statement.requires and statement.requires[name] ~= nil then return true end
-  end
-  return false
 end
 
 --- Notes what a decision's checks came to.
 ---@param policy kavach.Policy
 ---@param decision kavach.Decision
----@param usual table<string, boolean> ids of checks that are the verification's
-function Coverage:note(policy, decision, usual)
-  local script = policy.script
+function Coverage:note(policy, decision)
   for _, check in ipairs(decision.checks) do
-    if not usual[check.id] and is_stated(script, check) then
-      local file = file_of(self, script, check.id)
+    local made = check.status ~= "not_checked" or check.decides
+    local file = made and file_of(self, policy.script, check.id)
+    if file then
       local seen = file.checks[check.id]
       if not seen then
         seen = {}

@@ -144,10 +144,8 @@ local function decide(self, asked)
   about.policy = policy
   local result, message, kind = about.trust.verifier:verify(verify.input(evidence, about))
   if result and about.as_amd and result.root == "given" then result.root = "amd" end
-  local usual = {}
-  for _, check in ipairs(result and result.checks or {}) do usual[check.id] = true end
   local decision = verify.decide(evidence, result, about, message, kind)
-  if self.coverage then self.coverage:note(policy, decision, usual) end
+  if self.coverage then self.coverage:note(policy, decision) end
   return answer_of(decision)
 end
 
