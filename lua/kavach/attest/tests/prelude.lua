@@ -131,6 +131,8 @@ local function ask(what, level)
   if not is_evidence(what) then
     error("evaluate: what evidence.genuine and the others give is needed", level)
   end
+  -- the last one's error was caught
+  if running.asks then error("a decision is needed first", 0) end
   running.asked = running.asked + 1
   local answer = answers[running.index .. "." .. running.asked]
   if answer == nil then

@@ -173,8 +173,12 @@ end
 
 -- Runs the file until each chosen test has come to something.
 local function run_rounds(self, tests, chosen)
-  local known = { answers = {}, chosen = chosen }
+  local known, rounds = { answers = {}, chosen = chosen }, 0
   repeat
+    rounds = rounds + 1
+    if rounds > EVALUATIONS_MAX + 2 then -- each has answered one evaluation more
+      return err.fail("invalid_argument", "its tests do not come to an end")
+    end
     local entries, why = round(self, known)
     if not entries then return nil, why end
     local asked = false
