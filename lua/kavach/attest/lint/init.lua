@@ -1,6 +1,6 @@
 --- Mistakes in policies that can be seen without evidence.
 
-local core_check = require "kavach.attest.lint.conditions"
+local conditions = require "kavach.attest.lint.conditions"
 local fields = require "kavach.attest.lint.fields"
 local files = require "kavach.attest.script.files"
 local luacheck = require "kavach.attest.lint.luacheck"
@@ -97,13 +97,24 @@ end
 
 -- ---- all ---------------------------------------------------------------------------------------
 
-local function check_texts(given, out)
-  local used, ran = {}, true
+-- The files that ran; of a policy that does not load, its own.
+local function files_of(given, policy)
+  if not policy then return { given.files[1] } end
+  local ran, list = {}, {}
+  for _, name in ipairs(policy.script.files) do ran[name] = true end
   for _, file in ipairs(given.files) do
+    if ran[file.name] then list[#list + 1] = file end
+  end
+  return list
+end
+
+local function check_texts(given, policy, out)
+  local used, ran = {}, true
+  for _, file in ipairs(files_of(given, policy)) do
     local path = given.folder .. file.name
     local tokens = tokens_of.of(file.text)
     note_data(tokens, used)
-    add(out, path, core_check.check(tokens))
+    add(out, path, conditions.check(tokens))
     add(out, path, fields.check(tokens))
     local found = luacheck.check(file.text)
     ran = ran and found ~= nil
@@ -137,7 +148,7 @@ function M.check(path, data)
   local out = {}
   local policy = load(given, out)
   if policy then add_statements(policy, given, out) end
-  local ran = check_texts(given, out)
+  local ran = check_texts(given, policy, out)
   return sorted(out), ran
 end
 
