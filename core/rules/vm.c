@@ -10,6 +10,11 @@
 /* Steps for what is allocated, and for a collection that a full memory forces. */
 enum { BYTES_A_STEP = 64, BYTES_A_STEP_COLLECTED = 256 };
 
+/* Lua copies what a vararg function was called with each time that it says "...", in one
+ * instruction: so a stack may only have about 5000 values, a thousand calls of small functions.
+ * It begins with STACK_FIRST bytes: BASIC_STACK_SIZE + EXTRA_STACK values (Lua 5.4, lstate.h). */
+enum { STACK_FIRST = (2 * LUA_MINSTACK + 5) * 16, STACK_MAX = 100000 };
+
 /* What a string has beside its bytes, at most. */
 enum { STRING_HEAD = 64 };
 
@@ -48,6 +53,24 @@ static void *deny(kv_vm *vm) {
   return NULL;
 }
 
+/* Follows the stack of a state, which is moved when it grows: by a realloc (from Lua 5.4.5 on), or
+ * by a new block, to which it is copied, before the old one is freed. A stop in the midst of that
+ * leaves a state that is thrown away. */
+static void follow_stack(kv_vm *vm, const void *block, const void *found, size_t new_size) {
+  size_t size = new_size;
+  if (!block && !vm->L && !vm->stack && new_size == STACK_FIRST) {
+    vm->stack = found;
+  } else if (block && block == vm->stack) {
+    vm->stack = new_size ? found : vm->newest;
+    if (!new_size) size = vm->newest_size;
+    if (vm->guarded && size > STACK_MAX) kv_vm_stop(vm, KV_VM_DEEP);
+  }
+  if (!block) {
+    vm->newest = found;
+    vm->newest_size = new_size;
+  }
+}
+
 /* lua_Alloc: for a new block, `old_size` is the type that it is for. */
 static void *allocate(void *context, void *block, size_t old_size, size_t new_size) {
   kv_vm *vm = context;
@@ -58,6 +81,7 @@ static void *allocate(void *context, void *block, size_t old_size, size_t new_si
   void *found = kv_arena_realloc(&vm->arena, block, block ? old_size : 0, new_size);
   if (grows && !found) return deny(vm);
   if (grows) vm->denied = false;
+  if (grows || block == vm->stack) follow_stack(vm, block, found, new_size);
   return found;
 }
 
@@ -95,6 +119,8 @@ const char *kv_vm_end_text(const kv_vm *vm) {
     return "its budget of memory is spent";
   case KV_VM_LONG_STRING:
     return "a string of more than 8192 bytes was to be made";
+  case KV_VM_DEEP:
+    return "its stack is too deep";
   default:
     return "the policy VM failed";
   }
@@ -136,6 +162,8 @@ static int open_state(kv_vm *vm, kv_error *error) {
   if (kv_arena_open(&vm->arena, vm->limits.memory, error) < 0) return -1;
   vm->L = lua_newstate(allocate, vm);
   if (!vm->L) return kv_fail(error, "io", "no memory for a policy VM");
+  if (!vm->stack)
+    return kv_fail(error, "io", "a Lua whose stack begins in a way that is not known");
   *(kv_vm **)lua_getextraspace(vm->L) = vm;
   lua_atpanic(vm->L, on_panic);
   vm->steps_left = KV_VM_STEPS;

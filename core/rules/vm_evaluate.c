@@ -83,6 +83,7 @@ void kv_vm_evaluate(kv_vm *vm, const uint8_t *evidence, kv_blob *out) {
   char letters[KV_VM_STATEMENTS_MAX], reason[KV_VM_REASON_MAX + 1];
   bool ended = false;
   kv_arena_restore(&vm->arena);
+  vm->stack = vm->kept_stack;
   vm->steps_left = vm->limits.steps;
   vm->evidence = evidence;
   kv_blob_open in = kv_blob_begin(out, 'o');

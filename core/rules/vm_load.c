@@ -99,6 +99,7 @@ int kv_vm_load(kv_vm *vm, const kv_vm_source *sources, size_t count, kv_vm_need 
   vm->steps_left = KV_VM_STEPS;
   if (kv_vm_call(vm, collect) != LUA_OK) return load_failed(vm, -1, error);
   lua_settop(vm->L, 0);
+  vm->kept_stack = vm->stack;
   return kv_arena_keep(&vm->arena, error);
 }
 

@@ -22,6 +22,7 @@ typedef enum kv_vm_end {
   KV_VM_OUT_OF_STEPS,
   KV_VM_OUT_OF_MEMORY,
   KV_VM_LONG_STRING, /* a string above KV_VM_STRING_MAX was to be made */
+  KV_VM_DEEP,        /* the stack was to grow above STACK_MAX (vm.c) */
   KV_VM_NEEDS_FILE,
   KV_VM_BROKEN /* an error where none can be */
 } kv_vm_end;
@@ -72,6 +73,9 @@ struct kv_vm {
   bool loading;
   kv_vm_end end;
   jmp_buf way_out;
+  const void *stack, *kept_stack; /* where Lua has its stack; and where, in the image */
+  const void *newest;             /* the block that was asked for last */
+  size_t newest_size;
 
   /* while it is loaded */
   const kv_vm_source *sources;

@@ -14,6 +14,12 @@ static int by_length(lua_State *L) {
   return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
+/* Charges for the number of arguments. */
+static int by_arguments(lua_State *L) {
+  kv_vm_charge(L, (size_t)lua_gettop(L) / 4);
+  return lua_tocfunction(L, lua_upvalueindex(1))(L);
+}
+
 /* Argument `at` is for "%s": no address may show. */
 static void make_text(lua_State *L, int at) {
   int type = lua_type(L, at);
@@ -132,7 +138,7 @@ static void set_text_methods(lua_State *L, int library) {
 
 static void string_library(lua_State *L) {
   static const char *const measured[] = {"byte", "len", "lower", "reverse", "sub", "upper", NULL};
-  static const char *const cheap[] = {"char", NULL}, *const formats[] = {"format", NULL};
+  static const char *const listed[] = {"char", NULL}, *const formats[] = {"format", NULL};
   static const luaL_Reg tests[] = {{"contains", contains},
                                    {"starts_with", starts_with},
                                    {"ends_with", ends_with},
@@ -141,7 +147,7 @@ static void string_library(lua_State *L) {
   luaL_setfuncs(L, tests, 0); /* as functions, and as methods of texts */
   open_library(L, luaopen_string);
   copy(L, measured, by_length);
-  copy(L, cheap, NULL);
+  copy(L, listed, by_arguments);
   copy(L, formats, format);
   lua_pop(L, 1);
   luaL_setfuncs(L, tests, 0);
@@ -151,21 +157,23 @@ static void string_library(lua_State *L) {
 
 static void math_library(lua_State *L) {
   static const char *const names[] = {
-      "abs",  "acos", "asin", "atan", "ceil",       "cos",  "deg",        "exp",  "floor",
-      "fmod", "huge", "log",  "max",  "maxinteger", "min",  "mininteger", "modf", "pi",
-      "rad",  "sin",  "sqrt", "tan",  "tointeger",  "type", "ult",        NULL};
+      "abs",   "acos", "asin", "atan", "ceil",       "cos",        "deg",  "exp",
+      "floor", "fmod", "huge", "log",  "maxinteger", "mininteger", "modf", "pi",
+      "rad",   "sin",  "sqrt", "tan",  "tointeger",  "type",       "ult",  NULL};
+  static const char *const listed[] = {"max", "min", NULL};
   open_library(L, luaopen_math);
   copy(L, names, NULL);
+  copy(L, listed, by_arguments);
   lua_pop(L, 1);
   kv_vm_freeze(L, "math");
 }
 
 static void utf8_library(lua_State *L) {
   static const char *const measured[] = {"codepoint", "codes", "len", "offset", NULL};
-  static const char *const cheap[] = {"char", NULL};
+  static const char *const listed[] = {"char", NULL};
   open_library(L, luaopen_utf8);
   copy(L, measured, by_length);
-  copy(L, cheap, NULL);
+  copy(L, listed, by_arguments);
   lua_pop(L, 1);
   kv_vm_freeze(L, "utf8");
 }

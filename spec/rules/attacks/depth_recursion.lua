@@ -1,5 +1,5 @@
 -- Recursion without an end.
--- why: budget of
+-- why: its stack is too deep
 
 policy "attack"
 

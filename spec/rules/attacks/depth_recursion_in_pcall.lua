@@ -1,5 +1,5 @@
 -- The same, caught, again and again.
--- why: budget of
+-- why: its stack is too deep
 
 policy "attack"
 

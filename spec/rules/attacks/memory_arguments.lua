@@ -1,5 +1,5 @@
--- A call with a million arguments.
--- why: its budget of steps is spent
+-- A call with 100 000 arguments.
+-- why: its stack is too deep
 
 policy "attack"
 

@@ -1,5 +1,5 @@
 -- A rule that returns as much as it can.
--- why: it returned nothing
+-- why: its stack is too deep
 
 policy "attack"
 
