@@ -28,7 +28,7 @@ local REPLY_MAX <const> = 256 << 20
 
 -- The reply to a request of fewer bytes, which is one evaluation, is looked for so often before it
 -- is waited for.
-local SOON <const>, LOOKS <const>, LARGE <const> = 4096, 60, 65536
+local SOON <const>, LOOKS <const>, LARGE <const> = 4096, 120, 65536
 
 -- ---- one worker --------------------------------------------------------------------------------
 
