@@ -236,7 +236,8 @@ static sort_key key_at_top(lua_State *L) {
     key.integer = lua_toboolean(L, -1);
     break;
   default:
-    luaL_error(L, "pairs: a %s as key has no order", luaL_typename(L, -1));
+    /* it does not say of which type: which is met first is a matter of addresses */
+    luaL_error(L, "pairs: a key that is no number, text or boolean has no order");
   }
   return key;
 }
