@@ -242,6 +242,7 @@ static const char *write_at(lua_State *L, int index, kv_blob *out, int depth);
 /* Whether the keys are 1 to n, n > 0; else -1 if all are text, -2 if they are neither. */
 static lua_Integer keys_of(lua_State *L, int table) {
   lua_Integer count = 0, numbers = 0, most = 0;
+  bool good = true;
   lua_pushnil(L);
   while (lua_next(L, table)) {
     lua_pop(L, 1);
@@ -250,13 +251,13 @@ static lua_Integer keys_of(lua_State *L, int table) {
       lua_Integer key = lua_tointeger(L, -1);
       numbers++;
       if (key > most) most = key;
-      if (key < 1) numbers = -1;
+      good = good && key >= 1;
     } else if (lua_type(L, -1) != LUA_TSTRING) {
       lua_pop(L, 1);
       return -2;
     }
   }
-  if (count > 0 && numbers == count && most == count) return count;
+  if (good && count > 0 && numbers == count && most == count) return count;
   return numbers == 0 ? -1 : -2;
 }
 
