@@ -150,6 +150,26 @@ describe("a policy whose worker", function()
     assert.equal("p", made.script:evaluate(GOOD)[1].rules)
   end)
 
+  it("answers with what is no answer has its evaluation denied at once", function()
+    local begun = core.now()
+    for _, said in ipairs {
+      "junk", rules.encode(true), rules.encode(5), rules.encode { results = "x" },
+      rules.encode { results = { 5 } }, rules.encode { results = { { rules = 1, reasons = {} } } },
+      rules.encode { results = { { rules = "p", reasons = { {} } } } },
+      rules.encode { results = { { rules = "f", reasons = { { 1, { 2 } } } } } },
+      rules.encode { error = { 1 } },
+    } do
+      local made <close>, worker = loaded()
+      worker:close()
+      local octal = ("<s4"):pack(said):gsub(".", function(c) return ("\\%03o"):format(c:byte()) end)
+      made.script.runner.free[1].process = assert(process.start({
+        "/bin/sh", "-c", "printf '" .. octal .. "'; exec /bin/sleep 1000",
+      }, { stdin = "pipe", stdout = "pipe" }))
+      assert.is_string(made.script:evaluate(GOOD)[1].failed)
+    end
+    assert.is_true(core.now() - begun < 5000)
+  end)
+
   it("dies in the middle of a batch loses none of it that can be had from another", function()
     local made <close>, worker = loaded()
     worker:kill(SIGKILL)
@@ -205,6 +225,16 @@ describe("a policy whose worker", function()
       runner:give_back(second)
     end)
     assert.same({ nil, "p", "p" }, letters)
+  end)
+
+  it("is to be sent a text with a long run of spaces is sent it soon", function()
+    local long = folder .. "/spaces.lua"
+    local file <close> = assert(io.open(long, "wb"))
+    file:write(POLICY, "-- include", (" "):rep(500000))
+    file:flush()
+    local begun = core.now()
+    local made <close> = assert(policy.load(long)) -- luacheck: ignore 211
+    assert.is_true(core.now() - begun < 5000)
   end)
 
   it("is closed starts again when it is needed", function()

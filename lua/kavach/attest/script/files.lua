@@ -42,10 +42,22 @@ local function read_data(given, data)
   return given
 end
 
+-- The names that a text seems to include. In small steps: one pattern for all of it would go back
+-- over long runs of spaces again and again.
+local function likely_names(text)
+  local names = {}
+  for at in text:gmatch "include()" do
+    at = text:match("^%s*()", at)
+    at = text:match("^%(%s*()", at) or at
+    names[#names + 1] = text:match("^[\"']([%w_-]+)[\"']", at)
+  end
+  return names
+end
+
 -- Adds files that a text seems to include, and what those include: a policy that asks for a file
 -- has to be loaded again with it. Nothing is made of what is missed, or not there.
 local function add_likely(given, text)
-  for name in text:gmatch "include%s*%(?%s*[\"']([%w_-]+)[\"']" do
+  for _, name in ipairs(likely_names(text)) do
     local file, known = name .. ".lua", false
     for _, one in ipairs(given.files) do known = known or one.name == file end
     local found = not known and #given.files < FILES_MAX and slurp(given.folder .. file, SOURCE_MAX)

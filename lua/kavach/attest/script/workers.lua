@@ -104,16 +104,21 @@ function Worker:exchange(request, deadline_ms)
 end
 
 -- Sends a request and waits for its reply, so long. Nil and why, if there is none: then it is dead;
--- and an error, if it never lived.
+-- and an error, if it never lived. One whose answer is none is killed: it may live on, and has no
+-- right to be waited for.
 function Worker:ask(request, deadline_ms)
   local begun = core.hrtime()
   self.idle = false
   local bytes = self:exchange(request, deadline_ms)
   local reply = bytes and rules.decode(bytes)
   self.spent = self.spent + core.hrtime() - begun
-  if reply and not self.late then
+  if type(reply) == "table" and not self.late then
     self.idle = true
     return reply
+  end
+  if bytes and not self.late then
+    self.process:kill(SIGKILL)
+    return nil, "the policy's process gave an answer that is none"
   end
   if self.late then return nil, ("not done within %d ms: it was killed"):format(deadline_ms) end
   local ended, unable = self.process:wait()
@@ -212,14 +217,41 @@ function Workers:load(request, data_size)
   return reply
 end
 
+-- Whether a result has the shape that kv_vm_evaluate (core/rules/vm.h) gives it. What a worker says
+-- is what a policy says at the worst, but it must not raise an error here.
+local function is_result(result)
+  if type(result) ~= "table" or type(result.rules) ~= "string"
+    or type(result.reasons) ~= "table" then
+    return false
+  end
+  for _, reason in ipairs(result.reasons) do
+    local text = type(reason) == "table" and reason[2]
+    if type(reason) ~= "table" or math.type(reason[1]) ~= "integer"
+      or text ~= nil and type(text) ~= "string" then
+      return false
+    end
+  end
+  return true
+end
+
+-- The results of a reply, if they are `count`.
+local function results_of(reply, count)
+  local results = reply and reply.results
+  if type(results) ~= "table" or #results ~= count then return nil end
+  for _, result in ipairs(results) do
+    if not is_result(result) then return nil end
+  end
+  return results
+end
+
 -- A batch that fails is done again, one by one: none is denied for what another did.
 local function evaluate(self, views, first, last, out)
   local reply, why = self:ask(view.encode(views, first, last), M.DEADLINE_MS)
-  local results = reply and reply.results
-  if results and #results == last - first + 1 then
+  local results = results_of(reply, last - first + 1)
+  if results then
     table.move(results, 1, #results, first, out)
   elseif first == last then
-    out[first] = { failed = why or reply.error or "an answer that is none" }
+    out[first] = { failed = why or tostring(reply.error or "an answer that is none") }
   else
     for i = first, last do evaluate(self, views, i, i, out) end
   end
