@@ -22,9 +22,14 @@ static char judge(kv_vm *vm, char *reason, size_t size) {
     memcpy(reason, text, length);
     reason[length] = '\0';
   }
+  bool reasoned = lua_type(L, 2) == LUA_TNIL || lua_type(L, 2) == LUA_TSTRING;
   switch (lua_type(L, 1)) {
   case LUA_TBOOLEAN:
-    return lua_toboolean(L, 1) ? 'p' : 'f';
+    if (!lua_toboolean(L, 1)) return 'f';
+    if (reasoned) return 'p';
+    /* such as that of `return pcall(…)`, whose function returned false */
+    snprintf(reason, size, "true and a %s is not true", luaL_typename(L, 2));
+    return 'v';
   case LUA_TNIL:
     return 'n';
   default:
