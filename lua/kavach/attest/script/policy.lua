@@ -83,9 +83,20 @@ local function collect(script, given)
   return merged
 end
 
+-- Whether requirements ask for anything: to allow what is forbidden otherwise is not to ask.
+local function asks(requires)
+  for name, value in next, requires do
+    local loose = value == "allowed"
+      or value == false and (name == "genuine" or name == "consistent")
+    if type(value) == "table" and value[1] == nil then loose = not asks(value) end
+    if not loose then return true end
+  end
+  return false
+end
+
 -- Whether it states anything: a policy that does not is no reason to allow anything.
 local function states_something(script, merged)
-  if next(merged) ~= nil then return true end
+  if asks(merged) then return true end
   for _, statement in ipairs(script.statements) do
     if statement.kind ~= "expect" or statement.group > 0 then return true end
   end
