@@ -77,7 +77,9 @@ static void *allocate(void *context, void *block, size_t old_size, size_t new_si
   bool grows = new_size > 0 && (!block || new_size > old_size);
   if (vm->guarded && !block && old_size == LUA_TSTRING && new_size > KV_VM_STRING_MAX + STRING_HEAD)
     kv_vm_stop(vm, KV_VM_LONG_STRING);
-  if (grows) spend(vm, new_size / BYTES_A_STEP);
+  /* Not for the parts of tables: when they grow depends on Lua's hash seed, which is another in
+   * each process, and what fills them costs steps already. */
+  if (!block && old_size != 0) spend(vm, new_size / BYTES_A_STEP);
   void *found = kv_arena_realloc(&vm->arena, block, block ? old_size : 0, new_size);
   if (grows && !found) return deny(vm);
   if (grows) vm->denied = false;

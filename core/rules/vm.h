@@ -88,7 +88,8 @@ void kv_vm_describe(const kv_vm *vm, kv_blob *out);
  * reasons: of rules that did not pass, { statement, text or nil, name, value, name, value … }: the
  * fields that it read.
  *
- * steps, space: what it took; space in bytes of memory, beyond what the policy always has.
+ * steps, space: what it took; space in bytes of memory, beyond what the policy always has, in
+ * whole 64 KiB.
  *
  * lines: if they are noted, { hits } of each file, as kv_vm_describe has it. */
 void kv_vm_evaluate(kv_vm *vm, const uint8_t *evidence, kv_blob *out);

@@ -229,6 +229,17 @@ describe("a policy in Lua", function()
       assert.equal("not_checked", check(decision, "rule.second").status)
     end)
 
+    it("deny where the budget ends, in a group that passes, too", function()
+      local decision = decide [[
+        any_of "either" {
+          rule "first" (function() return true end),
+          rule "second" (function() while true do end end),
+        }
+      ]]
+      assert.equal("pass", check(decision, "any_of.either").status)
+      assert.equal("rule.second", reasons(decision))
+    end)
+
     it("tell what they read if they deny", function()
       local found = check(decide([[
         rule "x" (function(e) return e.report.vmpl == 1 or data.known[e.product] == true end)

@@ -176,6 +176,8 @@ function M.check(list, script, result, case)
     local what, decisive = { script.ids[i], statement.text }, decides(statements, passed, i)
     if statement.kind == "rule" then
       local letter = result.failed and "x" or letters:sub(i, i)
+      -- An evaluation that did not come to its end denies, whatever a group made of the rest.
+      decisive = decisive or letter:find "[smx]" ~= nil
       add_rule(list, what, letter, result.failed or reasons[i], decisive)
     elseif counts[i] then
       add_group(list, what, statement.kind, counts[i], passed[i], decisive)
