@@ -1,12 +1,12 @@
 -- A list that is hard for quicksort: Lua's own asks the clock where to split it.
--- why: compared 35964 times
+-- why: compared 3759 times
 
 policy "attack"
 
 expect { simulated = "allowed" }
 
 rule "attack" (function(e)
-  local size <const>, open <const> = 2000, 1e9
+  local size <const>, open <const> = 300, 1e9
   local list, value, solid, candidate, compared = {}, {}, 0, 1, 0
   for i = 1, size do list[i], value[i] = i, open end
   table.sort(list, function(a, b)
