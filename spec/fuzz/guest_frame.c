@@ -36,13 +36,14 @@ static void use_exec(const struct kv_frame *frame) {
   check(assignments >= request.envc && assignments <= request.envc + 3u);
   check(words.search != NULL && words.program != NULL);
   kv_words_free(&words);
-  /* A guest for which this was measured runs it, and one for which less was does not. */
+  /* A guest for which this was measured runs it, but never the agent's own tools; and one for which
+   * less was does not. */
   struct kv_measured measured = {.there = true, .request = request};
   measured.size = (size_t)(frame->payload + frame->length - (const uint8_t *)request.strings);
   check(!kv_measured_allows(&measured, frame));
   measured.sound = true;
   measured.request.flags &= KV_WIRE_SHELL;
-  check(kv_measured_allows(&measured, frame));
+  check(kv_measured_allows(&measured, frame) == ((request.flags & KV_WIRE_TOOL) == 0));
   measured.size--;
   check(!kv_measured_allows(&measured, frame));
 }
