@@ -1,4 +1,4 @@
--- One QEMU process: its private directory, its sockets, its console, its end.
+-- One QEMU process: its private directory, its sockets, its console. How it ends is in ending.lua.
 --
 -- Its states are those of life.lua; the moves that wait for QEMU or the guest are in moves.lua.
 --
@@ -9,21 +9,15 @@ local core = require "kavach.core"
 local err = require "kavach.err"
 local task = require "kavach.task"
 local agent = require "kavach.sandbox.agent"
-local cleanup = require "kavach.sandbox.cleanup"
 local console = require "kavach.sandbox.console"
+local ending = require "kavach.sandbox.ending"
 local host_cgroup = require "kavach.sandbox.host_cgroup"
 local life = require "kavach.sandbox.life"
-local obituary = require "kavach.sandbox.obituary"
 local pipe = require "kavach.sandbox.pipe"
 local sockets = require "kavach.sandbox.sockets"
 local waiters = require "kavach.sandbox.waiters"
 
-local SIGKILL <const> = 9
 local CONSOLE_LINES <const> = 50
--- How long what a dead QEMU left in its pipes and sockets may take to arrive.
-local DRAIN_MS <const> = 500
--- How long SIGKILL may take: giving back some GiB of memory is not instant.
-local KILL_MS <const> = 10000
 
 ---@class kavach.vm
 ---@field state kavach.state
@@ -48,58 +42,6 @@ vm.__index = vm
 ---@field bounds? kavach.host_cgroup.bounds of QEMU, where the host allows them
 ---@field on_step? fun(what: string)
 
--- ---- its end -----------------------------------------------------------------------------------
-
--- Not stopped or destroyed, and not dead.
-local function alive(self)
-  return self.state ~= "stopped" and self.state ~= "destroyed"
-end
-
--- QEMU has ended and all it left behind is read: this is what it was.
-local function bury(self)
-  if self.buried then return end
-  self.buried = true
-  if self.drain then self.drain:close() end
-  if alive(self) then
-    self.cause = obituary(self)
-    self.state = "stopped"
-  end
-  self.agent:lose(self.cause or err.new("io", "the sandbox was stopped"))
-  self.changed:wake()
-  self.console.changed:wake()
-end
-
--- One of what must come to its end has: when all have, the story can be told.
-local function settle(self, part)
-  self.open[part] = nil
-  if self.ended and (not next(self.open) or self.buried) then bury(self) end
-end
-
-local function on_ended(self, how, a, b)
-  if how == "ended" then
-    self.ended = { code = a, signal = b }
-  else
-    self.ended = { failed = true, why = b, step = a, code = 0, signal = 0 }
-  end
-  -- A connection that was never made brings nothing any more.
-  if not self.agent.stream then self.open.agent = nil end
-  if self.timer then self.timer:close() end
-  self.drain = core.timer(DRAIN_MS, function() bury(self) end)
-  settle(self, "process")
-  self.changed:wake()
-end
-
--- Kills QEMU with a reason of ours; the error tells it when QEMU is gone.
-local function condemn(self, cause)
-  if not alive(self) then return end
-  cause.console = cause.console or self.console:lines()
-  if self.state == "created" then cause.kind = "creation_failed" end
-  self.cause = cause
-  self.state = "stopped"
-  if self.child and not self.ended then self.child:signal(SIGKILL) end
-  self.changed:wake()
-end
-
 -- ---- its beginning -----------------------------------------------------------------------------
 
 local function listen(self)
@@ -121,12 +63,14 @@ local function spawn(self)
     cwd = self.dir, stdin = "null", stdout = "pipe", stderr = "pipe", tell_start = true,
     -- What the guest does in a folder that it may write is done by QEMU.
     plain_files = true,
-  }, function(...) on_ended(self, ...) end)
+  }, function(...) ending.on_ended(self, ...) end)
   if not child then return nil, out end
   self.child = child
   self.streams = { out, errors }
   for name, stream in next, { console = out, errors = errors } do
-    pipe.read(stream, function(bytes) self[name]:feed(bytes) end, function() settle(self, name) end)
+    pipe.read(stream, function(bytes) self[name]:feed(bytes) end, function()
+      ending.settle(self, name)
+    end)
   end
   return true
 end
@@ -135,14 +79,14 @@ local function connect(self)
   pipe.accept(self.agent_listener, function(stream, why)
     self.agent_listener:close()
     if not stream then
-      return condemn(self, err.new("io", "no connection from QEMU: " .. tostring(why)))
+      return ending.condemn(self, err.new("io", "no connection from QEMU: " .. tostring(why)))
     end
     self.on_step "QEMU runs, and has opened the agent's port"
     host_cgroup.hold(self)
     self.agent:attach(stream)
   end)
   self.sockets:accept(function(why)
-    condemn(self, err.new("io", "no connection from QEMU: " .. why))
+    ending.condemn(self, err.new("io", "no connection from QEMU: " .. why))
   end)
 end
 
@@ -171,8 +115,8 @@ local function new(options)
       host_cgroup.hold(self)
       self.changed:wake()
     end,
-    on_closed = function() settle(self, "agent") end,
-    on_lost = function(cause) condemn(self, cause) end,
+    on_closed = function() ending.settle(self, "agent") end,
+    on_lost = function(cause) ending.condemn(self, cause) end,
   }
   return self
 end
@@ -206,7 +150,7 @@ function vm.start(options)
   connect(self)
   if options.boot_ms > 0 then
     self.timer = core.timer(options.boot_ms, function()
-      condemn(self, err.new("timeout",
+      ending.condemn(self, err.new("timeout",
         ("the guest was not ready within %d ms"):format(options.boot_ms)))
     end)
   end
@@ -220,7 +164,7 @@ end
 ---@return kavach.Error?
 function vm:wait_ready()
   self.changed:until_true(function() return self.state ~= "created" and not self:dying() end)
-  if alive(self) then return true end
+  if ending.alive(self) then return true end
   return nil, self.cause or life.unusable(self.state)
 end
 
@@ -236,7 +180,7 @@ end
 function vm:qmp()
   self.changed:until_true(function() return not self.accepting end)
   if self.control then return self.control end
-  if not alive(self) then return err.fail("io", "the VM does not run any more") end
+  if not ending.alive(self) then return err.fail("io", "the VM does not run any more") end
   self.accepting = true
   local finished, stream, why = pcall(task.wait, function(done)
     pipe.accept(self.qmp_listener, done)
@@ -250,74 +194,9 @@ function vm:qmp()
   return self.control
 end
 
----Waits until the QEMU process has ended.
----@param ms integer at most so long
----@return boolean
-function vm:wait_ended(ms)
-  return self.changed:until_true(function() return self.ended ~= nil end, core.now() + ms) or false
-end
-
----Kills QEMU and does not wait for its end; destroy() is still to be called.
-function vm:kill()
-  if not alive(self) then return end
-  self.state = "stopped"
-  if self.child and not self.ended then self.child:signal(SIGKILL) end
-end
-
----Ends it without waiting: for finalizers, and for what never quite began.
-function vm:abandon()
-  self.state = "destroyed"
-  self.agent:lose(self.cause or err.new("io", "the sandbox was closed"))
-  if self.child and not self.ended then self.child:forget() end
-  self.ended = self.ended or { code = 0, signal = SIGKILL }
-  cleanup.all(self)
-end
-
--- Even a task that is called off goes on to the end of this. Returns what it was told meanwhile, if
--- it was, and whether QEMU is gone.
-local function kill_and_wait(self)
-  if self.child and not self.ended then self.child:signal(SIGKILL) end
-  local finished, gone = pcall(task.shield, self.wait_ended, self, KILL_MS)
-  if not finished then return gone, false end
-  return nil, gone
-end
-
-local function immortal()
-  return err.fail("io", ("QEMU does not end, not even by SIGKILL, within %d ms"):format(KILL_MS))
-end
-
----Kills QEMU if it has not ended, and waits until it is gone. What it leaves behind stays.
----@return boolean? true
----@return kavach.Error?
-function vm:end_now()
-  local told, gone = kill_and_wait(self)
-  if told then error(told, 0) end
-  if not gone then return immortal() end
-  return true
-end
-
-local function free(self)
-  self.agent:lose(self.cause or err.new("io", "the sandbox was closed"))
-  local told, gone = kill_and_wait(self)
-  local ok, why = cleanup.all(self)
-  if told then error(told, 0) end
-  if not gone then return immortal() end
-  if not ok then return err.fail("io", tostring(why)) end
-  return true
-end
-
----Ends it: kills QEMU, waits until it is gone, removes the directory. Can be called twice; then it
----waits for the first to be through.
----@return boolean? true
----@return kavach.Error?
-function vm:destroy()
-  if self.state == "destroyed" then
-    self.changed:until_true(function() return self.freed end)
-    return true
-  end
-  self.state = "destroyed"
-  self.changed:wake()
-  return free(self)
+-- How it ends.
+for _, name in ipairs { "wait_ended", "kill", "abandon", "end_now", "destroy" } do
+  vm[name] = ending[name]
 end
 
 return vm

@@ -1,6 +1,8 @@
 -- The host's end of the wire to the agent. core/guest/wire.h says what the frames mean; this file
 -- only turns them into bytes and back, and trusts nothing that comes out of a guest.
 
+local decoder = require "kavach.sandbox.decoder"
+
 local wire = {
   VERSION = 2,
   HEADER = 12,
@@ -207,110 +209,27 @@ end
 -- What need not be held until it is whole: it is only a part of a stream anyway.
 local OUTPUT <const> = { [wire.STDOUT] = true, [wire.STDERR] = true }
 
--- ---- the decoder -------------------------------------------------------------------------------
-
----@class kavach.wire.decoder
-local decoder = {}
-decoder.__index = decoder
+-- Frames of these types; others, and those of other sizes, break the rules.
+local function form_of(types)
+  return {
+    head = wire.HEADER, partial = OUTPUT,
+    read = function(header)
+      local length, channel, kind = string.unpack("<I4I4I4", header)
+      local limits = types[kind]
+      if not limits then return nil, ("a frame of unknown type 0x%x"):format(kind) end
+      if length < limits[1] or length > limits[2] then
+        return nil, ("a frame of type %d with %d bytes"):format(kind, length)
+      end
+      return kind, channel, length
+    end,
+  }
+end
 
 ---Takes bytes in pieces of any size and gives frames.
 ---@param types? table which frames may come; those of the agent if nil
----@return kavach.wire.decoder
+---@return kavach.decoder
 function wire.decoder(types)
-  return setmetatable({
-    types = types or wire.FROM_AGENT,
-    pieces = {}, -- what was fed and not yet taken, in order
-    first = 1, -- the oldest piece
-    last = 0,
-    offset = 1, -- the next byte in the oldest piece
-    size = 0, -- bytes in all pieces
-    kind = nil, -- of the frame whose header is read, with its channel and what is left of it
-    broken = nil,
-  }, decoder)
-end
-
----@param bytes string
-function decoder:feed(bytes)
-  if bytes == "" or self.broken then return end
-  self.last = self.last + 1
-  self.pieces[self.last] = bytes
-  self.size = self.size + #bytes
-end
-
--- Takes count bytes; the caller has seen that they are there. Each byte is copied once, and once
--- more where it was cut across pieces.
-local function take(self, count)
-  if count == 0 then return "" end
-  local parts
-  self.size = self.size - count
-  while true do
-    local piece = self.pieces[self.first]
-    local available = #piece - self.offset + 1
-    local part
-    if available > count then
-      part = piece:sub(self.offset, self.offset + count - 1)
-      self.offset = self.offset + count
-    else
-      part = self.offset == 1 and piece or piece:sub(self.offset)
-      self.pieces[self.first] = nil
-      self.first, self.offset = self.first + 1, 1
-      if self.first > self.last then self.first, self.last = 1, 0 end
-    end
-    count = count - #part
-    if count == 0 and not parts then return part end
-    parts = parts or {}
-    parts[#parts + 1] = part
-    if count == 0 then return table.concat(parts) end
-  end
-end
-
-local function fail(self, why)
-  self.broken = why
-  self.pieces, self.first, self.last, self.size = {}, 1, 0, 0
-  return nil, why
-end
-
--- The header of the next frame, if it is there.
-local function open_frame(self)
-  if self.size < wire.HEADER then return false end
-  local length, channel, kind = string.unpack("<I4I4I4", take(self, wire.HEADER))
-  local limits = self.types[kind]
-  if not limits then return fail(self, ("a frame of unknown type 0x%x"):format(kind)) end
-  if length < limits[1] or length > limits[2] then
-    return fail(self, ("a frame of type %d with %d bytes"):format(kind, length))
-  end
-  self.kind, self.channel, self.left = kind, channel, length
-  return true
-end
-
----The next whole frame: its type, channel and payload; or, of one that carries a stream's bytes,
----what has come of them. Nothing if more bytes are needed. Once the bytes broke the rules: nil and
----why, and the same for ever after.
----@return integer? kind
----@return integer|string|nil channel_or_why
----@return string? payload
-function decoder:next()
-  if self.broken then return nil, self.broken end
-  if not self.kind then
-    local opened, why = open_frame(self)
-    if not opened then return nil, why end
-  end
-  local kind, count = self.kind, self.left
-  if self.size < count then
-    if not OUTPUT[kind] or self.size == 0 then return nil end
-    count = self.size
-  end
-  self.left = self.left - count
-  if self.left == 0 then self.kind = nil end
-  return kind, self.channel, take(self, count)
-end
-
----How many bytes are best read next: if they are the rest of a stream's bytes, they need not be
----copied.
----@param most integer
----@return integer
-function decoder:wanted(most)
-  return self.kind and self.size == 0 and self.left < most and self.left or most
+  return decoder(form_of(types or wire.FROM_AGENT))
 end
 
 return wire

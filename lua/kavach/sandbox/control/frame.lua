@@ -28,6 +28,7 @@
 
 local err = require "kavach.err"
 local json = require "kavach.json"
+local decoder = require "kavach.sandbox.decoder"
 local flow = require "kavach.sandbox.flow"
 local wire = require "kavach.sandbox.wire"
 
@@ -119,57 +120,20 @@ end
 
 -- ---- reading -----------------------------------------------------------------------------------
 
----@class kavach.control.decoder
-local decoder = {}
-decoder.__index = decoder
+local FORM <const> = {
+  head = LENGTH + HEAD,
+  read = function(header)
+    local length, kind, channel = string.unpack("<I4BI4", header)
+    local sizes = SIZES[kind]
+    if not sizes then return nil, ("a frame of unknown kind %d"):format(kind) end
+    if length < HEAD + sizes[1] or length > HEAD + sizes[2] then
+      return nil, ("a frame of kind %d with a length of %d"):format(kind, length)
+    end
+    return kind, channel, length - HEAD
+  end,
+}
 
----@return kavach.control.decoder
-function frame.decoder()
-  -- What has come is `text` from `at` on, then `more`; `size` bytes in all. Nothing can be done
-  -- before there are `wanted`.
-  return setmetatable({ text = "", at = 1, more = {}, size = 0, wanted = LENGTH + HEAD }, decoder)
-end
-
----@param bytes string
-function decoder:feed(bytes)
-  if self.broken then return end
-  self.more[#self.more + 1] = bytes
-  self.size = self.size + #bytes
-end
-
-local function fail(self, why)
-  self.broken, self.text, self.more, self.size = why, "", {}, 0
-  return nil, why
-end
-
--- Makes sure that `text` has what is wanted.
-local function gather(self)
-  if #self.text - self.at + 1 >= self.wanted then return end
-  self.text = self.text:sub(self.at) .. table.concat(self.more)
-  self.at, self.more = 1, {}
-end
-
----The next whole frame. Nothing if more bytes are needed. Once the bytes broke the rules: nil and
----why, and the same for ever after.
----@return integer? kind
----@return integer|string|nil channel_or_why
----@return string? payload
-function decoder:next()
-  if self.broken then return nil, self.broken end
-  if self.size < self.wanted then return nil end
-  gather(self)
-  local length, kind, channel = string.unpack("<I4BI4", self.text, self.at)
-  local sizes = SIZES[kind]
-  if not sizes then return fail(self, ("a frame of unknown kind %d"):format(kind)) end
-  if length < HEAD + sizes[1] or length > HEAD + sizes[2] then
-    return fail(self, ("a frame of kind %d with a length of %d"):format(kind, length))
-  end
-  self.wanted = LENGTH + length
-  if self.size < self.wanted then return nil end
-  gather(self)
-  local payload = self.text:sub(self.at + LENGTH + HEAD, self.at + self.wanted - 1)
-  self.at, self.size, self.wanted = self.at + self.wanted, self.size - self.wanted, LENGTH + HEAD
-  return kind, channel, payload
-end
+---@return kavach.decoder
+function frame.decoder() return decoder(FORM) end
 
 return frame
