@@ -7,11 +7,10 @@
 
 local core = require "kavach.core"
 local err = require "kavach.err"
+local outbox = require "kavach.sandbox.outbox"
 local pipe = require "kavach.sandbox.pipe"
 local waiters = require "kavach.sandbox.waiters"
 local wire = require "kavach.sandbox.wire"
-
-local WRITE_SIZE <const> = 256 * 1024
 
 ---@class kavach.agent
 ---@field ready boolean the agent has said WELCOME
@@ -40,8 +39,7 @@ function agent.new(options)
     on_closed = options.on_closed,
     channels = {},
     last_channel = 0,
-    outgoing = {},
-    writing = false,
+    outbox = outbox(), -- where writing fails, reading comes to its end too, and tells
     decoder = wire.decoder(),
     changed = waiters.new(),
     pings = {},
@@ -54,33 +52,13 @@ end
 
 -- ---- out ---------------------------------------------------------------------------------------
 
-local function flush(self)
-  if self.writing or not self.stream or #self.outgoing == 0 then return end
-  local size, count = 0, 0
-  for i, frame in ipairs(self.outgoing) do
-    if count > 0 and size + #frame > WRITE_SIZE then break end
-    size, count = size + #frame, i
-  end
-  local batch = table.concat(self.outgoing, "", 1, count)
-  local total = #self.outgoing
-  table.move(self.outgoing, count + 1, total + count, 1)
-  self.writing = true
-  pipe.write(self.stream, batch, function(ok)
-    self.writing = false
-    if self.lost then return end
-    -- Where writing fails, reading comes to its end too, and tells.
-    if ok then flush(self) end
-  end)
-end
-
 ---Queues a frame. It is gone as soon as the stream takes it; a lost connection drops it.
 ---@param kind integer
 ---@param channel integer
 ---@param payload? string
 function agent:send(kind, channel, payload)
   if self.lost then return end
-  self.outgoing[#self.outgoing + 1] = wire.frame(kind, channel, payload)
-  flush(self)
+  self.outbox:add(wire.frame(kind, channel, payload))
 end
 
 local CLOCK_PING <const> = "clock"
@@ -93,9 +71,8 @@ local CLOCK_TRIES <const> = 10
 local function set_clock(self)
   self.clock_tries = (self.clock_tries or 0) + 1
   self.clock_sent = core.now()
-  table.insert(self.outgoing, 1, wire.frame(wire.CLOCK, 0, string.pack("<I8", core.wall_clock()))
-    .. wire.frame(wire.PING, 0, CLOCK_PING))
-  flush(self)
+  self.outbox:add(wire.frame(wire.CLOCK, 0, string.pack("<I8", core.wall_clock()))
+    .. wire.frame(wire.PING, 0, CLOCK_PING), true)
 end
 
 local function on_clock_set(self)
@@ -168,7 +145,7 @@ end
 function agent:attach(stream)
   if self.lost then return stream:close() end
   self.stream = stream
-  flush(self)
+  self.outbox:attach(stream)
   pipe.read(stream, function(bytes) on_bytes(self, bytes) end, function(why)
     self.closed = why and "cannot read the agent's port: " .. why or "the agent's port was closed"
     self.on_closed(self.closed)
@@ -180,7 +157,7 @@ end
 function agent:lose(cause)
   if self.lost then return end
   self.lost = cause
-  self.outgoing = {}
+  self.outbox:drop()
   if self.timer then self.timer:close() end
   if self.stream then self.stream:close() end
   local channels = self.channels

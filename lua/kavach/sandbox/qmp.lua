@@ -4,6 +4,7 @@
 local core = require "kavach.core"
 local err = require "kavach.err"
 local json = require "kavach.json"
+local outbox = require "kavach.sandbox.outbox"
 local pipe = require "kavach.sandbox.pipe"
 local waiters = require "kavach.sandbox.waiters"
 
@@ -22,8 +23,10 @@ qmp.__index = qmp
 function qmp.new(stream)
   local self = setmetatable({
     stream = stream, parts = {}, size = 0, answers = {}, events = {}, last_id = 0,
-    outgoing = {}, writing = false, changed = waiters.new(),
+    changed = waiters.new(),
   }, qmp)
+  self.outbox = outbox(nil, function(cause) self:lose(tostring(cause)) end)
+  self.outbox:attach(stream)
   -- Commands may stand right behind the negotiation; QEMU answers in order.
   self.negotiation = self:send("qmp_capabilities")
   pipe.read(stream, function(bytes) self:feed(bytes) end, function(why)
@@ -37,19 +40,9 @@ end
 function qmp:lose(why)
   if self.lost then return end
   self.lost = err.new("io", "QEMU's control port: " .. why)
+  self.outbox:drop()
   self.stream:close()
   self.changed:wake()
-end
-
-local function flush(self)
-  if self.writing or #self.outgoing == 0 or self.lost then return end
-  local bytes = table.concat(self.outgoing)
-  self.outgoing, self.writing = {}, true
-  pipe.write(self.stream, bytes, function(ok, why)
-    self.writing = false
-    if not ok then return self:lose(tostring(why)) end
-    flush(self)
-  end)
 end
 
 ---Sends a command without waiting for the answer.
@@ -58,11 +51,10 @@ end
 ---@return integer id
 function qmp:send(command, arguments)
   self.last_id = self.last_id + 1
-  self.outgoing[#self.outgoing + 1] = assert(json.encode {
-    execute = command, arguments = arguments, id = self.last_id,
-  }) .. "\r\n"
   self.answers[self.last_id] = false
-  flush(self)
+  self.outbox:add(assert(json.encode {
+    execute = command, arguments = arguments, id = self.last_id,
+  }) .. "\r\n")
   return self.last_id
 end
 

@@ -4,11 +4,10 @@
 local err = require "kavach.err"
 local channel = require "kavach.sandbox.control.channel"
 local frame = require "kavach.sandbox.control.frame"
-local pipe = require "kavach.sandbox.pipe"
+local outbox = require "kavach.sandbox.outbox"
 local waiters = require "kavach.sandbox.waiters"
 
 local READ_SIZE <const> = 64 * 1024
-local WRITE_SIZE <const> = 256 * 1024
 -- Who does not read what was asked for is not listened to any further until it does.
 local UNSENT_MOST <const> = 8 * 1024 * 1024
 
@@ -25,31 +24,13 @@ connection.__index = connection
 
 -- ---- out ---------------------------------------------------------------------------------------
 
-local function flush(self)
-  if self.writing or #self.outgoing == 0 then return end
-  local size, count = 0, 0
-  for i, bytes in ipairs(self.outgoing) do
-    if count > 0 and size + #bytes > WRITE_SIZE then break end
-    size, count = size + #bytes, i
+-- Who was not listened to because it did not read is, once it has.
+local function on_written(self)
+  if self.paused and self.outbox.unsent <= UNSENT_MOST then
+    self.paused = false
+    self.read()
   end
-  local batch = table.concat(self.outgoing, "", 1, count)
-  local total = #self.outgoing
-  table.move(self.outgoing, count + 1, total + count, 1)
-  self.writing = true
-  pipe.write(self.stream, batch, function(ok, why)
-    self.writing = false
-    if self.lost then return end
-    if not ok then
-      return self:lose(err.new("io", "the control connection failed: " .. tostring(why)))
-    end
-    self.unsent = self.unsent - size
-    flush(self)
-    if self.paused and self.unsent <= UNSENT_MOST then
-      self.paused = false
-      self.read()
-    end
-    if self.unsent == 0 then self.changed:wake() end
-  end)
+  if self.outbox.unsent == 0 then self.changed:wake() end
 end
 
 ---@param kind integer
@@ -57,10 +38,7 @@ end
 ---@param payload? string
 function connection:send(kind, number, payload)
   if self.lost then return end
-  local bytes = frame.encode(kind, number, payload)
-  self.unsent = self.unsent + #bytes
-  self.outgoing[#self.outgoing + 1] = bytes
-  flush(self)
+  self.outbox:add(frame.encode(kind, number, payload))
 end
 
 -- ---- in ----------------------------------------------------------------------------------------
@@ -114,7 +92,7 @@ end
 -- Reads on, unless the other side has too much to read itself.
 local function read(self)
   if self.lost then return end
-  if self.unsent > UNSENT_MOST then
+  if self.outbox.unsent > UNSENT_MOST then
     self.paused = true
     return
   end
@@ -133,11 +111,15 @@ end
 ---@return kavach.control.connection
 function connection.new(stream, options)
   local self = setmetatable({
-    stream = stream, outgoing = {}, unsent = 0, decoder = frame.decoder(), channels = {},
+    stream = stream, decoder = frame.decoder(), channels = {},
     last_number = 0, changed = waiters.new(), on_call = options.on_call,
     on_lost = options.on_lost,
   }, connection)
   self.read = function() read(self) end
+  self.outbox = outbox(function() on_written(self) end, function(why)
+    self:lose(err.new("io", "the control connection failed: " .. tostring(why)))
+  end)
+  self.outbox:attach(stream)
   local hello = { protocol = frame.PROTOCOL, version = frame.VERSION }
   for key, value in next, options.hello do hello[key] = value end
   self:send(frame.HELLO, 0, assert(frame.message(hello)))
@@ -175,7 +157,7 @@ end
 function connection:lose(cause)
   if self.lost then return end
   self.lost = cause
-  self.outgoing, self.unsent = {}, 0
+  self.outbox:drop()
   self.stream:close()
   local channels = self.channels
   self.channels = {}

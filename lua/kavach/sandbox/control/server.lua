@@ -144,7 +144,7 @@ function Server:close(ms)
   for each in next, self.connections do list[#list + 1] = each end
   for _, each in ipairs(list) do
     each.changed:until_true(function()
-      return each.lost or each.unsent == 0 and not next(each.channels)
+      return each.lost or each.outbox.unsent == 0 and not next(each.channels)
     end, deadline)
     each:lose(err.new("io", "the host has ended"))
   end
