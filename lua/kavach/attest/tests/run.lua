@@ -24,15 +24,21 @@ local NAMES <const> = "describe, it, given, evidence, evaluate, filled, assert, 
 
 local prelude
 
--- What stands in front of the file's text, in its first line.
-local function head()
-  if prelude then return prelude end
-  local path = assert(package.searchpath("kavach.attest.tests.prelude", package.path))
+-- The text of a file of this folder, in one line.
+local function text_of(name)
+  local path = assert(package.searchpath("kavach.attest.tests." .. name, package.path))
   local parts = {}
   for line in io.lines(path) do
     if not line:find "^%s*%-%-" then parts[#parts + 1] = line end
   end
-  prelude = ("local %s = (function() %s end)() "):format(NAMES, table.concat(parts, " "))
+  return table.concat(parts, " ")
+end
+
+-- What stands in front of the file's text, in its first line.
+local function head()
+  prelude = prelude
+    or ("local %s = (function(assertions_of) %s end)(function(...) %s end) "):format(NAMES,
+      text_of "prelude", text_of "assertions")
   return prelude
 end
 
