@@ -46,7 +46,7 @@ static kv_loop *open_loop(lua_State *L, uv_loop_t *foreign, kv_error *e) {
   }
   lua_pop(L, 1);
   char helpers[KV_PATH_MAX];
-  kv_library_dir(helpers);
+  kv_helper_dir(helpers);
   kv_loop **loop = lua_newuserdatauv(L, sizeof *loop, 0);
   *loop = kv_loop_open(foreign, helpers, e);
   if (luaL_newmetatable(L, LOOP)) {
@@ -96,7 +96,7 @@ KAVACH_API int luaopen_kavach_core(lua_State *L) {
 static void register_module(lua_State *L) {
   char directory[KV_PATH_MAX], helpers[KV_PATH_MAX];
   kv_lua_dir(directory);
-  kv_library_dir(helpers);
+  kv_helper_dir(helpers);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
   lua_pushcfunction(L, luaopen_kavach_core);
   lua_setfield(L, -2, "kavach.core");

@@ -44,7 +44,7 @@ static bool beside_module(char path[KV_PATH_MAX]) {
   return true;
 }
 
-void kv_library_dir(char path[KV_PATH_MAX]) {
+void kv_helper_dir(char path[KV_PATH_MAX]) {
   const char *told = getenv("KAVACH_LIB_DIR");
   if (told && told[0] == '/')
     snprintf(path, KV_PATH_MAX, "%s", told);

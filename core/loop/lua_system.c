@@ -112,8 +112,8 @@ static int system_free_space(lua_State *L) {
   return 1;
 }
 
-/* library_dir() -> where the helper programs of this build or installation stand */
-static int system_library_dir(lua_State *L) {
+/* helper_dir() -> where the helper programs of this build or installation stand */
+static int system_helper_dir(lua_State *L) {
   lua_pushstring(L, kv_lua_loop(L)->helpers);
   return 1;
 }
@@ -128,7 +128,7 @@ void kv_lua_system_functions(lua_State *L, kv_loop *loop) {
                                        {"winsize", system_winsize},
                                        {"raw_mode", system_raw_mode},
                                        {"free_space", system_free_space},
-                                       {"library_dir", system_library_dir},
+                                       {"helper_dir", system_helper_dir},
                                        {NULL, NULL}};
   luaL_newmetatable(L, RAW);
   static const char *const closers[] = {"close", "__close", "__gc"};

@@ -4,7 +4,7 @@ local lfs = require "lfs"
 local process = require "kavach.process"
 local tar = require "support.tar"
 
-local ARCHIVE <const> = core.library_dir() .. "/archive"
+local ARCHIVE <const> = core.helper_dir() .. "/archive"
 
 local function exists(path) return lfs.symlinkattributes(path) ~= nil end
 

@@ -16,7 +16,7 @@ local verify = require "kavach.attest.verify"
 local view = require "kavach.attest.script.view"
 
 local FOLDER <const> = debug.getinfo(1, "S").source:match "^@(.*)/[^/]*$" .. "/policies/"
-local WORKER <const> = core.library_dir() .. "/policy-worker"
+local WORKER <const> = core.helper_dir() .. "/policy-worker"
 local ROWS <const>, COUNT <const>, BATCH <const>, SAMPLES <const> = 10000, 2000, 32, 9
 
 -- ---- what is judged ----------------------------------------------------------------------------

@@ -6,7 +6,7 @@ local process = require "kavach.process"
 
 local M = {}
 
-M.build = core.library_dir():match "^(.*)/lib/kavach$"
+M.build = core.helper_dir():match "^(.*)/lib/kavach$"
 M.kavach = M.build and M.build .. "/kavach"
 
 -- ---- numbers -----------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ local SECOND_NS <const> = 1000000000
 local LATE <const> = "not done within 500 ms: it was killed"
 
 -- With sanitizers, all takes ten times as long, but not for the clock.
-local worker = host.slurp(core.library_dir() .. "/policy-worker") or ""
+local worker = host.slurp(core.helper_dir() .. "/policy-worker") or ""
 local STEPS <const> = worker:find("__asan_init", 1, true) and 100000 or nil
 
 local function attacks()

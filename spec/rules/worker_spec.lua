@@ -10,7 +10,7 @@ local process = require "kavach.process"
 local rules = require "kavach.rules"
 local task = require "kavach.task"
 
-local PROGRAM <const> = core.library_dir() .. "/policy-worker"
+local PROGRAM <const> = core.helper_dir() .. "/policy-worker"
 local SIGSTOP <const>, SIGKILL <const> = 19, 9
 
 -- A worker that has no cell: a build with sanitizers.
@@ -274,7 +274,7 @@ describe("a policy whose worker", function()
 
   it("cannot be started does not load, and says so", function()
     local script = ([[
-      package.loaded["kavach.core"] = setmetatable({ library_dir = function() return "/none" end },
+      package.loaded["kavach.core"] = setmetatable({ helper_dir = function() return "/none" end },
         { __index = require "kavach.core" })
       local made, why = require("kavach").policy.load(%q)
       print(made, why.kind, why)

@@ -8,7 +8,7 @@ local task = require "kavach.task"
 
 local M = {}
 
-M.program = core.library_dir() .. "/agent"
+M.program = core.helper_dir() .. "/agent"
 
 --- Starts one that serves this end of a socket, which it closes here.
 ---@param cgroups? string the folder that it takes for the top of the control groups

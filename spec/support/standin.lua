@@ -87,7 +87,7 @@ while not over do
   end
   if not over then core.poll "once" end
 end
-]]):format(core.library_dir() .. "/agent"))
+]]):format(core.helper_dir() .. "/agent"))
 end
 
 --- Options of a sandbox that runs such a program.

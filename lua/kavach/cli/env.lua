@@ -25,7 +25,7 @@ end
 local function run(args)
   local lua = lua_dir()
   if not lua then return err.fail("io", "cannot tell where kavach's Lua files are") end
-  local lib = require "kavach.core".library_dir():match "^(.*)/[^/]*$"
+  local lib = require "kavach.core".helper_dir():match "^(.*)/[^/]*$"
   for _, dir in ipairs { lua, lib } do
     if dir:find "[;?]" then -- Lua's search paths have no way to write these
       return err.fail("invalid_argument", ("no Lua can search in %q"):format(dir))

@@ -21,7 +21,7 @@ backend.machine = {
   end,
   ---Runs a VM of one instruction in a process of its own: the kernel may hang in it.
   run_probe = function()
-    return require("kavach.process").exec({ core.library_dir() .. "/kvm-probe" },
+    return require("kavach.process").exec({ core.helper_dir() .. "/kvm-probe" },
       { timeout_ms = PROBE_MS, grace_ms = 0, env = {} })
   end,
 }

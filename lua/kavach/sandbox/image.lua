@@ -8,7 +8,7 @@ local image = {}
 
 -- The build tree has guest/ beside lib/kavach/, an installation has it in share/.
 local function places()
-  local library = core.library_dir()
+  local library = core.helper_dir()
   return {
     library:gsub("/lib/kavach$", "") .. "/guest",
     library:gsub("/lib/kavach$", "") .. "/share/kavach/guest",

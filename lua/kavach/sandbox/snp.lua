@@ -75,7 +75,7 @@ M.machine = {
   end,
   ---Has the firmware tell its status, in a process of its own: it may take long.
   run_sev_probe = function()
-    return require("kavach.process").exec({ core.library_dir() .. "/sev-probe" },
+    return require("kavach.process").exec({ core.helper_dir() .. "/sev-probe" },
       { timeout_ms = PROBE_MS, grace_ms = 0, env = {} })
   end,
   smt = function()

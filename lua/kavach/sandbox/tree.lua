@@ -56,7 +56,7 @@ end
 -- ---- the host's end ----------------------------------------------------------------------------
 
 local function helper(order, path, limits, options)
-  return process.start({ core.library_dir() .. "/archive", order, path,
+  return process.start({ core.helper_dir() .. "/archive", order, path,
     tostring(limits.max_bytes), tostring(limits.max_entries) }, options)
 end
 
@@ -109,7 +109,7 @@ end
 local function clear(unpacker, path)
   unpacker:kill(SIGKILL)
   unpacker:wait()
-  process.exec { core.library_dir() .. "/archive", "remove", path }
+  process.exec { core.helper_dir() .. "/archive", "remove", path }
 end
 
 -- Copies from the one to the other until either has ended: true if it was the first.
@@ -163,7 +163,7 @@ function tree.get(agent, source, target, limits)
   if not ok then return nil, why end
   ok, why = os.rename(partial, target)
   if ok then return true end
-  process.exec { core.library_dir() .. "/archive", "remove", partial }
+  process.exec { core.helper_dir() .. "/archive", "remove", partial }
   return failed("get", why, { path = target })
 end
 

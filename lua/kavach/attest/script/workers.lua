@@ -36,7 +36,7 @@ local Worker = { __name = "kavach.attest.script.worker" }
 Worker.__index = Worker
 
 local function start(all)
-  local started, why = process.start({ core.library_dir() .. "/policy-worker" }, {
+  local started, why = process.start({ core.helper_dir() .. "/policy-worker" }, {
     stdin = "pipe", stdout = "pipe", stderr = "null", env = {}, cwd = "/",
   })
   if not started then return nil, why end
