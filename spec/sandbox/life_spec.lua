@@ -242,6 +242,22 @@ describe("A sandbox's life", function()
     assert.equal(9, box.vm.ended.signal)
   end)
 
+  it("is given up if it cannot be told whether QEMU has paused it", function()
+    make()
+    box.vm.control = assert(box.vm:qmp())
+    stand_still(box.vm.child) -- it will not answer
+    local pausing = task.spawn(function() return box:pause() end)
+    task.yield()
+    pausing:cancel() -- for which it has two seconds
+    local ok, why = pausing:await()
+    assert.same({ nil, "cancelled" }, { ok, why.kind })
+    assert.equal("stopped", box:state())
+    local r, cause = box:exec "true"
+    assert.is_nil(r)
+    assert.matches("QEMU did not answer stop", cause.message, 1, true)
+    assert(box:destroy())
+  end)
+
   it("is destroyed by one while another waits for QEMU", function()
     make()
     local ok, why

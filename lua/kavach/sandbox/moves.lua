@@ -3,6 +3,7 @@
 -- no part of this: it waits for nobody, and what still waits for QEMU then fails.
 
 local err = require "kavach.err"
+local ending = require "kavach.sandbox.ending"
 local life = require "kavach.sandbox.life"
 local task = require "kavach.task"
 
@@ -11,13 +12,18 @@ local moves = {}
 -- For QEMU's answer. It gives it at once, unless the machine it runs on is very busy.
 local QMP_MS <const> = 10000
 
--- Runs move(vm) when no other move is under way. Even a task that is called off sees it through,
--- or what QEMU does and what we think it does would part; what it was told comes after.
+-- Runs move(vm) when no other move is under way. Even a task that is called off sees it through, as
+-- long as a shield lasts; what it was told comes after. If QEMU has not answered by then, nobody
+-- knows whether the machine stands still, so it is given up.
 local function in_turn(vm, move)
   vm.changed:until_true(function() return not vm.moving end)
   vm.moving = true
   local finished, ok, why = pcall(task.shield, move, vm)
   vm.moving = false
+  if vm.asked then
+    ending.condemn(vm, err.new("io", ("QEMU did not answer %s"):format(vm.asked)))
+    vm.asked = nil
+  end
   vm.changed:wake()
   if not finished then error(ok, 0) end
   return ok, why
@@ -32,7 +38,11 @@ end
 local function ask(vm, command, from, to)
   local control, answer, why
   control, why = vm:qmp()
-  if control then answer, why = control:execute(command, nil, QMP_MS) end
+  if control then
+    vm.asked = command
+    answer, why = control:execute(command, nil, QMP_MS)
+    if answer ~= nil or why.kind ~= "timeout" then vm.asked = nil end
+  end
   if vm.state ~= from then return checked(vm, from, to) end
   if answer == nil then return nil, why end
   return true

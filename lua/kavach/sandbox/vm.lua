@@ -28,6 +28,8 @@ local CONSOLE_LINES <const> = 50
 ---@field argv string[]
 ---@field boot_ms? integer from the start to the agent's WELCOME
 ---@field cause? kavach.Error why it died, if it did
+---@field moving? boolean a move of moves.lua is under way
+---@field asked? string the command that QEMU has been told and has not answered
 local vm = {}
 vm.__index = vm
 
