@@ -192,7 +192,7 @@ describe("A network's relay", function()
       fed = fed + #many
     end
     assert.is_true(opened.relay.lost > 0)
-    assert.is_true(opened.relay.inward.queued <= 1024 * 1024)
+    assert.is_true(opened.relay.inward.unsent <= 1024 * 1024)
     outward:close()
     inward:close()
   end)

@@ -3,6 +3,7 @@
 -- while it writes, so to wait for it to read would be for ever. What there is no room for is lost,
 -- as on any network.
 
+local outbox = require "kavach.sandbox.outbox"
 local pipe = require "kavach.sandbox.pipe"
 
 local QUEUE_MAX <const> = 1024 * 1024 -- bytes that wait for QEMU to take them, each way
@@ -12,46 +13,33 @@ local QUEUE_MAX <const> = 1024 * 1024 -- bytes that wait for QEMU to take them, 
 local relay = {}
 relay.__index = relay
 
----@param filter userdata of kavach.net
----@param on_broken fun(why: string) called once: nothing passes any more
----@return kavach.network.relay
-function relay.new(filter, on_broken)
-  return setmetatable({
-    filter = filter, on_broken = on_broken, lost = 0,
-    inward = { outgoing = {}, queued = 0 }, back = { outgoing = {}, queued = 0 },
-  }, relay)
-end
-
 local function stop(self)
   self.broken = true
   if self.outward then self.outward:close() end
   for _, way in ipairs { self.inward, self.back } do
-    way.outgoing, way.queued = {}, 0
+    way:drop()
     if way.stream then way.stream:close() end
   end
 end
 
-local function flush(self, way)
-  if way.writing or not way.stream or way.queued == 0 or self.broken then return end
-  local bytes = #way.outgoing == 1 and way.outgoing[1] or table.concat(way.outgoing)
-  way.outgoing, way.queued, way.writing = {}, 0, true
-  pipe.write(way.stream, bytes, function(ok)
-    way.writing = false
-    -- QEMU has closed it: it is about to end.
-    if not ok then return stop(self) end
-    flush(self, way)
-  end)
+---@param filter userdata of kavach.net
+---@param on_broken fun(why: string) called once: nothing passes any more
+---@return kavach.network.relay
+function relay.new(filter, on_broken)
+  local self = setmetatable({ filter = filter, on_broken = on_broken, lost = 0 }, relay)
+  -- QEMU has closed it: it is about to end.
+  local function on_failed() stop(self) end
+  self.inward, self.back = outbox(nil, on_failed), outbox(nil, on_failed)
+  return self
 end
 
 local function send(self, way, bytes)
   if bytes == "" then return end
-  if way.queued + #bytes > QUEUE_MAX then
+  if way.unsent + #bytes > QUEUE_MAX then
     self.lost = self.lost + #bytes
     return
   end
-  way.outgoing[#way.outgoing + 1] = bytes
-  way.queued = way.queued + #bytes
-  flush(self, way)
+  way:add(bytes)
 end
 
 ---@param bytes string what QEMU sent
@@ -76,8 +64,8 @@ end
 ---@param way "inward"|"back"
 ---@param stream userdata
 function relay:attach(way, stream)
-  self[way].stream = stream
-  flush(self, self[way])
+  if self.broken then return stream:close() end
+  self[way]:attach(stream)
 end
 
 return relay
