@@ -1,12 +1,16 @@
 local cli = require "kavach.cli"
 local err = require "kavach.err"
 local json = require "kavach.json"
+local program = require "support.program"
 
 --- Runs cli.main with the streams caught. Returns the exit code and what went to each.
 local function main(...)
   local out, errors = {}, {}
   local function catcher(list)
-    return { write = function(_, ...) list[#list + 1] = table.concat { ... } end }
+    return {
+      write = function(_, ...) list[#list + 1] = table.concat { ... } end,
+      flush = function(stream) return stream end,
+    }
   end
   local stdout, stderr = io.stdout, io.stderr
   io.stdout, io.stderr = catcher(out), catcher(errors)
@@ -42,6 +46,21 @@ describe("the program's subcommands", function()
     assert.equal(7, (main("zap", "--json", "a", "b")))
     assert.same({ "a", "b" }, seen.what)
     assert.is_true(seen.json)
+  end)
+
+  it("fail if what they say cannot be written", function()
+    local failures = {
+      ["--help"] = 1, ["--version"] = 1, ps = 1, ["env"] = 1, ["policy --help"] = 1,
+      ["run --dry-run true"] = 125,
+    }
+    for words, expected in pairs(failures) do
+      local code, _, errors = program.shell(("'%s' %s >/dev/full"):format(program.kavach, words))
+      assert.equal(expected, code, words)
+      assert.matches("standard output: No space left on device", errors, 1, true)
+    end
+    -- Who has nothing to say has said all of it; and a failure stays the failure that it is.
+    local code = program.shell(("'%s' ps x >/dev/full"):format(program.kavach))
+    assert.equal(64, code)
   end)
 
   it("are listed by --help with their summaries", function()

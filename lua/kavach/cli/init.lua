@@ -160,10 +160,8 @@ local function action_of(name, command, words)
     table.concat(command.actions, ", "))
 end
 
---- The program with a subcommand, `--help` or `--version`.
----@param words string[] the command line without the program's name
----@return integer exit_code
-function M.main(words)
+-- The exit code, and the one of its failures if it is a command that has its own.
+local function dispatch(words)
   local name = words[1]
   if name == nil or name == "--help" or name == "-h" or name == "help" then return print_help() end
   if name == "--version" then
@@ -173,9 +171,21 @@ function M.main(words)
   local command = M.find(name)
   if not command then return unknown_command(name) end
   local full, part, rest = action_of(name, command, table.move(words, 2, #words, 1, {}))
-  if full then return start(full, part, rest) end
+  if full then return start(full, part, rest), part.failure_exit end
   M.complain(part)
   return command.usage_exit or EXIT_USAGE
+end
+
+--- The program with a subcommand, `--help` or `--version`.
+---@param words string[] the command line without the program's name
+---@return integer exit_code
+function M.main(words)
+  local code, failure_exit = dispatch(words)
+  -- What could not be written was not said, so there is no success.
+  local ok, why = io.stdout:flush()
+  if ok or code ~= EXIT_OK then return code end
+  M.complain(("%s: standard output: %s"):format(words[1] or "help", why))
+  return failure_exit or EXIT_FAILURE
 end
 
 return M
