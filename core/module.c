@@ -5,6 +5,7 @@
 #include "kavach.h"
 #include "loop/lua_file.h"
 #include "loop/lua_loop.h"
+#include "memory/lua_memory.h"
 #include "paths.h"
 #include "qemu/lua_qemu.h"
 
@@ -85,6 +86,7 @@ KAVACH_API int luaopen_kavach_core(lua_State *L) {
   kv_lua_private_file_functions(L);
   kv_lua_program_functions(L);
   kv_lua_file_functions(L);
+  kv_lua_memory(L);
   kv_lua_qemu(L);
   lua_pushliteral(L, KAVACH_VERSION);
   lua_setfield(L, -2, "version");
