@@ -1,6 +1,7 @@
 /* Child processes and private directories for Lua. */
 #include <errno.h>
 #include <fcntl.h>
+#include <lualib.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -168,9 +169,25 @@ static void plan_program(lua_State *L, int opts, kv_command *command) {
   if (command->by_file) command->program = kv_lua_program_fd(L, lua_gettop(L));
 }
 
-/* spawn{argv=, program=, env=, cwd=, stdin=, stdout=, stderr=, plain_files=, tell_start=}, callback
- * -> child, stdin, stdout, stderr (streams, where piped) | nil, message. `program`, of
- * program_open, is run instead of what argv[1] names; plain_files: see kv_command. */
+/* The files of the list `files`, which is left on the stack: they stay open as long as it. */
+static void plan_files(lua_State *L, int opts, kv_command *command) {
+  if (lua_getfield(L, opts, "files") == LUA_TNIL) return;
+  luaL_checktype(L, -1, LUA_TTABLE);
+  size_t count = lua_rawlen(L, -1);
+  luaL_argcheck(L, count <= KV_SUP_FILES_MAX, opts, "too many files");
+  for (size_t i = 0; i < count; i++) {
+    lua_rawgeti(L, -1, (lua_Integer)i + 1);
+    const luaL_Stream *file = luaL_checkudata(L, -1, LUA_FILEHANDLE);
+    luaL_argcheck(L, file->closef != NULL, opts, "a file is closed");
+    command->files[command->file_count++] = fileno(file->f);
+    lua_pop(L, 1);
+  }
+}
+
+/* spawn{argv=, program=, files=, env=, cwd=, stdin=, stdout=, stderr=, plain_files=, tell_start=},
+ * callback -> child, stdin, stdout, stderr (streams, where piped) | nil, message. `program`, of
+ * program_open, is run instead of what argv[1] names; `files`, Lua's, are its descriptors 3 and up;
+ * plain_files: see kv_command. */
 static int child_spawn(lua_State *L) {
   kv_loop *loop = kv_lua_loop(L);
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -191,6 +208,7 @@ static int child_spawn(lua_State *L) {
   lua_getfield(L, 1, "tell_start");
   command.tell_start = lua_toboolean(L, -1);
   plan_program(L, 1, &command);
+  plan_files(L, 1, &command);
   kv_lua_child *self = lua_newuserdatauv(L, sizeof *self, 1);
   memset(self, 0, sizeof *self);
   self->child.done.deliver = deliver_end;

@@ -112,6 +112,12 @@ static int system_free_space(lua_State *L) {
   return 1;
 }
 
+/* euid() -> the number of the user that this process acts for */
+static int system_euid(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)geteuid());
+  return 1;
+}
+
 /* helper_dir() -> where the helper programs of this build or installation stand */
 static int system_helper_dir(lua_State *L) {
   lua_pushstring(L, kv_lua_loop(L)->helpers);
@@ -129,6 +135,7 @@ void kv_lua_system_functions(lua_State *L, kv_loop *loop) {
                                        {"raw_mode", system_raw_mode},
                                        {"free_space", system_free_space},
                                        {"helper_dir", system_helper_dir},
+                                       {"euid", system_euid},
                                        {NULL, NULL}};
   luaL_newmetatable(L, RAW);
   static const char *const closers[] = {"close", "__close", "__gc"};

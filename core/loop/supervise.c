@@ -266,6 +266,7 @@ int kv_child_start(kv_loop *loop, kv_child *c, const kv_command *command, kv_err
     return kv_fail(e, "exec_failed", "%.100s: the arguments and environment are over %d bytes",
                    command->argv[0], KV_SUP_BODY_MAX);
   kv_sup_request head = {.type = KV_SUP_SPAWN,
+                         .files = (uint32_t)command->file_count,
                          .argc = (uint32_t)command->argc,
                          .envc = (uint32_t)command->envc,
                          .flags = (command->tell_start ? KV_SUP_TELL_START : 0) |
@@ -282,6 +283,7 @@ int kv_child_start(kv_loop *loop, kv_child *c, const kv_command *command, kv_err
     head.descriptors |= 1u << KV_SUP_PROGRAM;
     fds[fd_count++] = command->program;
   }
+  for (size_t i = 0; i < command->file_count; i++) fds[fd_count++] = command->files[i];
   int status = register_child(s, c, e);
   if (status == 0) {
     head.id = c->id;

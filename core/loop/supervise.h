@@ -32,6 +32,8 @@ typedef struct kv_command {
   int stdio[3];
   bool by_file;
   int program;
+  int files[KV_SUP_FILES_MAX]; /* what it gets as its 3 and up */
+  size_t file_count;
   bool plain_files; /* it can give no file more rights than its own: supervisor_plain_files.h */
   bool tell_start;  /* have `pid` filled as soon as it runs, at the price of a wake-up */
 } kv_command;

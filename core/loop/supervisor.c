@@ -130,11 +130,16 @@ static void spawn(supervisor *s, const request *r) {
   for (int i = 0; i < 3; i++)
     if ((r->head.descriptors >> i & 1) && next < r->fd_count) c.stdio[i] = r->fds[next++];
   bool by_file = r->head.descriptors >> KV_SUP_PROGRAM & 1;
-  if (by_file && next < r->fd_count) c.program = r->fds[next];
+  if (by_file && next < r->fd_count) c.program = r->fds[next++];
+  /* This process has a handful of its own open, so those that came have numbers above these. */
+  c.files = r->fds + next;
+  c.file_count = r->head.files;
+  bool complete = by_file == (c.program >= 0) && c.file_count <= KV_SUP_FILES_MAX &&
+                  next + c.file_count <= r->fd_count;
   char **pointers = NULL;
   if ((size_t)r->head.argc + r->head.envc <= r->head.body_size)
     pointers = malloc(((size_t)r->head.argc + r->head.envc + 2) * sizeof *pointers);
-  if (pointers && by_file == (c.program >= 0) && parse_command(r, &c, pointers))
+  if (pointers && complete && parse_command(r, &c, pointers))
     start(s, &r->head, &c);
   else
     reply(s, (kv_sup_reply){.type = KV_SUP_FAILED, .id = r->head.id, .code = EINVAL});

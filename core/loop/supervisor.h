@@ -25,7 +25,8 @@ enum {
   KV_SUP_INLINE_MAX = 32 * 1024,     /* a larger body goes into a file */
   KV_SUP_BODY_MAX = 8 * 1024 * 1024, /* over Linux's own limit for arguments and environment */
   KV_SUP_DIR_MAX = 4096,
-  KV_SUP_FDS_MAX = 5 /* of one packet: three for the child, its program, its body */
+  KV_SUP_FILES_MAX = 2,                 /* what a child gets beside 0, 1 and 2 */
+  KV_SUP_FDS_MAX = 5 + KV_SUP_FILES_MAX /* of one packet: the child's, its program, its body */
 };
 
 enum kv_sup_request_type {
@@ -37,10 +38,11 @@ enum kv_sup_request_type {
 
 /* SPAWN: bit i of `descriptors` says that a descriptor for the child's i (0, 1, 2) comes along, in
  * order; what is missing is /dev/null. Bit KV_SUP_PROGRAM: behind them comes the file to run,
- * whatever argv[0] says. Its body is strings, each with its NUL: the working
- * directory, PATH to search, `argc` arguments, `envc` environment entries. */
+ * whatever argv[0] says. Behind that come `files` more, which are the child's 3 and up. Its body is
+ * strings, each with its NUL: the working directory, PATH to search, `argc` arguments, `envc`
+ * environment entries. */
 typedef struct kv_sup_request {
-  uint32_t type, id, value, descriptors, argc, envc, flags, body_size;
+  uint32_t type, id, value, descriptors, files, argc, envc, flags, body_size;
 } kv_sup_request;
 
 enum { KV_SUP_PROGRAM = 3 };

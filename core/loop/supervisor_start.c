@@ -56,6 +56,8 @@ static int become(pid_t supervisor, const kv_sup_command *c, volatile uint32_t *
   if (getppid() != supervisor) _exit(127); /* the supervisor died before the line above */
   for (int i = 0; i < 3; i++)
     if (dup2(c->stdio[i], i) < 0) return errno;
+  for (size_t i = 0; i < c->file_count; i++)
+    if (dup2(c->files[i], 3 + (int)i) < 0) return errno;
   *step = KV_SUP_STEP_CHDIR;
   if (c->cwd[0] && chdir(c->cwd) < 0) return errno;
   *step = KV_SUP_STEP_EXEC;
