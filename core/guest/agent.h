@@ -7,6 +7,7 @@
  * files.c    a channel that puts or gets a file
  * root.c     the root that commands see
  * limits.c   what bounds them
+ * identity.c what tells the guest from others
  * network.c  the network interface
  * tool.c     the agent's own programs
  */
@@ -76,9 +77,11 @@ struct kv_agent {
   int initramfs;        /* its root folder, whatever / has become; -1: not a guest's */
   struct {
     bool rooted, limited; /* ROOT, LIMITS have come */
+    bool saved;           /* a host may have saved it: it is nobody until IDENTITY has come */
     bool begun;           /* so has something to be done in their bounds */
     bool failed;
   } set_up;
+  char machine_id[33], host_name[64]; /* empty: it has none */
   struct kv_measured measured;
   size_t active_count, turn;
   struct kv_channel *active[KV_CHANNELS_MAX];

@@ -26,6 +26,8 @@ static const struct rule rules[] = {
     {KV_WIRE_LIMITS, true, 12, 12},
     {KV_WIRE_ROOT, true, 6, 256},
     {KV_WIRE_NETWORK, true, 17, KV_WIRE_MAX},
+    {KV_WIRE_SAVE, true, 0, 0},
+    {KV_WIRE_IDENTITY, true, 107, 256},
 };
 
 static const struct rule *rule_of(uint8_t type) {
@@ -76,7 +78,7 @@ struct kv_fields kv_fields_of(const struct kv_frame *frame) {
   return (struct kv_fields){.at = frame->payload, .end = frame->payload + frame->length};
 }
 
-static const uint8_t *take(struct kv_fields *fields, size_t size) {
+const uint8_t *kv_take_bytes(struct kv_fields *fields, size_t size) {
   if (fields->bad || (size_t)(fields->end - fields->at) < size) {
     fields->bad = true;
     return NULL;
@@ -87,12 +89,12 @@ static const uint8_t *take(struct kv_fields *fields, size_t size) {
 }
 
 uint32_t kv_take_u16(struct kv_fields *fields) {
-  const uint8_t *at = take(fields, 2);
+  const uint8_t *at = kv_take_bytes(fields, 2);
   return at == NULL ? 0 : (uint32_t)at[0] | (uint32_t)at[1] << 8;
 }
 
 uint32_t kv_take_u32(struct kv_fields *fields) {
-  const uint8_t *at = take(fields, 4);
+  const uint8_t *at = kv_take_bytes(fields, 4);
   return at == NULL ? 0 : kv_get_u32(at);
 }
 
@@ -103,7 +105,7 @@ const char *kv_take_string(struct kv_fields *fields) {
     fields->bad = true;
     return "";
   }
-  return (const char *)take(fields, (size_t)(nul - fields->at) + 1);
+  return (const char *)kv_take_bytes(fields, (size_t)(nul - fields->at) + 1);
 }
 
 bool kv_fields_end(const struct kv_fields *fields) {

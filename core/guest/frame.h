@@ -45,6 +45,8 @@ struct kv_fields {
 };
 
 struct kv_fields kv_fields_of(const struct kv_frame *frame);
+/* So many bytes; NULL if there are not as many. */
+const uint8_t *kv_take_bytes(struct kv_fields *fields, size_t size);
 uint32_t kv_take_u16(struct kv_fields *fields);
 uint32_t kv_take_u32(struct kv_fields *fields);
 /* A string with its NUL, in place. */

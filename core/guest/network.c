@@ -3,6 +3,7 @@
 #include "network.h"
 #include "agent.h"
 #include "boot.h"
+#include "text_file.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -97,36 +98,12 @@ static int bring_up(int initramfs, const struct kv_network_request *request) {
 /* ---- the names ---------------------------------------------------------------------------------
  */
 
-/* The root may be anybody's: what stands in the file's place must not hold up the agent. */
-static int write_text(const char *path, int flags, const char *text) {
-  struct stat status;
-  int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags, 0644);
-  if (fd < 0) return errno;
-  int failed = fstat(fd, &status) != 0 ? errno : S_ISREG(status.st_mode) ? 0 : EINVAL;
-  for (size_t left = strlen(text); left > 0 && failed == 0;) {
-    ssize_t wrote = write(fd, text, left);
-    if (wrote > 0) {
-      text += wrote;
-      left -= (size_t)wrote;
-    } else if (errno != EINTR) {
-      failed = errno;
-    }
-  }
-  close(fd);
-  return failed;
-}
-
-/* Put in its place by a rename: in the root of some system it may be a link to nowhere. */
 static int write_resolver(uint32_t dns) {
-  static const char path[] = "/etc/resolv.conf", fresh[] = "/etc/.kavach-resolv.conf";
   char text[32] = "";
   if (dns != 0)
     snprintf(text, sizeof text, "nameserver %u.%u.%u.%u\n", dns >> 24, dns >> 16 & 255,
              dns >> 8 & 255, dns & 255);
-  int failed = write_text(fresh, O_EXCL | O_NOFOLLOW, text);
-  if (failed == 0 && rename(fresh, path) != 0) failed = errno;
-  if (failed != 0 && failed != EEXIST) unlink(fresh);
-  return failed;
+  return kv_text_replace("/etc/resolv.conf", text);
 }
 
 void kv_network(struct kv_agent *agent, uint32_t id, const struct kv_network_request *request) {
@@ -140,7 +117,7 @@ void kv_network(struct kv_agent *agent, uint32_t id, const struct kv_network_req
   }
   if (failed == 0 && request->hosts[0] != '\0') {
     what = "/etc/hosts";
-    failed = write_text(what, O_APPEND, request->hosts);
+    failed = kv_text_write(what, O_APPEND, request->hosts);
   }
   agent->set_up.failed |= failed != 0;
   if (failed == 0)

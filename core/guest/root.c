@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "boot.h"
+#include "identity.h"
 
 /* All is put together below a memory file system on /mnt, an empty folder of the initramfs. */
 #define SITE "/mnt"
@@ -142,6 +143,7 @@ void kv_root(struct kv_agent *agent, uint32_t id, const struct kv_root_request *
   }
   if (failed == 0) failed = build(agent, request, &what);
   if (failed == 0) failed = enter(&what);
+  if (failed == 0) failed = kv_identity_write(agent, &what);
   agent->set_up.failed |= failed != 0;
   if (failed == 0)
     kv_send_done(agent, id, 0, 0);

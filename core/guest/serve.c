@@ -1,16 +1,17 @@
 /* Frames from the host. */
 #define _GNU_SOURCE
 #include "agent.h"
+#include "identity.h"
 #include "limits.h"
 #include "network.h"
 #include "request.h"
 #include "root.h"
+#include "text_file.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
-#include <time.h>
 
 /* The most that one frame makes the agent answer at once: FAILED with a path, and what other
  * channels may have to say meanwhile. */
@@ -34,20 +35,25 @@ static bool hello(struct kv_agent *agent, const struct kv_frame *frame) {
   return kv_get_u32(frame->payload) == KV_WIRE_VERSION;
 }
 
-/* Only a guest's: on a test's socket this would be the machine's own. The way here took a while, so
- * the time is late, never early: where it is behind the clock, the clock is better. */
-static void set_clock(const struct kv_agent *agent, const struct kv_frame *frame) {
-  const uint64_t second = 1000000000u;
-  uint64_t time = kv_get_u64(frame->payload);
-  struct timespec now, set = {.tv_sec = (time_t)(time / second), .tv_nsec = (long)(time % second)};
-  clock_gettime(CLOCK_REALTIME, &now);
-  bool later = set.tv_sec > now.tv_sec || (set.tv_sec == now.tv_sec && set.tv_nsec > now.tv_nsec);
-  if (agent->is_init && later && clock_settime(CLOCK_REALTIME, &set) != 0)
-    dprintf(2, "kavach agent: the time: %s\n", strerror(errno));
+/* What only fills memory is given back: it would be in the saved guest's for ever. */
+static bool save(struct kv_agent *agent, const struct kv_frame *frame) {
+  if (agent->greeted || agent->set_up.saved) return false;
+  agent->set_up.saved = true;
+  int failed = agent->is_init ? kv_text_write("/proc/sys/vm/drop_caches", 0, "3\n") : 0;
+  if (failed == 0)
+    kv_send_done(agent, frame->channel, 0, 0);
+  else
+    kv_send_failed(agent, frame->channel, failed, "/proc/sys/vm/drop_caches");
+  return true;
 }
 
-/* After a set-up that failed nothing is started; before the first start it must be over. */
+/* After a set-up that failed nothing is started; before the first start it must be over. What was
+ * saved is set up as nobody. */
 static bool may_start(struct kv_agent *agent, const struct kv_frame *frame) {
+  if (agent->set_up.saved && frame->type != KV_WIRE_IDENTITY) {
+    kv_send_failed(agent, frame->channel, ECANCELED, "the guest was saved and has no identity yet");
+    return false;
+  }
   if (frame->type != KV_WIRE_EXEC && frame->type != KV_WIRE_PUT && frame->type != KV_WIRE_GET)
     return true;
   agent->set_up.begun = true;
@@ -64,6 +70,7 @@ static bool start(struct kv_agent *agent, const struct kv_frame *frame) {
   }
   if (!may_start(agent, frame)) return true;
   struct kv_exec_request exec;
+  struct kv_identity_request identity;
   struct kv_put_request put;
   struct kv_get_request get;
   struct kv_mount_request mount;
@@ -82,6 +89,8 @@ static bool start(struct kv_agent *agent, const struct kv_frame *frame) {
     kv_network(agent, frame->channel, &network);
   else if (frame->type == KV_WIRE_ROOT && kv_root_parse(frame, &root))
     kv_root(agent, frame->channel, &root);
+  else if (frame->type == KV_WIRE_IDENTITY && kv_identity_parse(frame, &identity))
+    kv_identity(agent, frame->channel, &identity);
   else if (frame->type == KV_WIRE_LIMITS && kv_limits_parse(frame, &limits))
     kv_limits(agent, frame->channel, &limits);
   else
@@ -126,7 +135,7 @@ static bool go_on(struct kv_agent *agent, const struct kv_frame *frame) {
 }
 
 static bool handle(struct kv_agent *agent, const struct kv_frame *frame) {
-  if (!agent->greeted && frame->type != KV_WIRE_HELLO) return false;
+  if (!agent->greeted && frame->type != KV_WIRE_HELLO && frame->type != KV_WIRE_SAVE) return false;
   switch (frame->type) {
   case KV_WIRE_HELLO:
     return hello(agent, frame);
@@ -136,8 +145,10 @@ static bool handle(struct kv_agent *agent, const struct kv_frame *frame) {
     agent->finished = true;
     return true;
   case KV_WIRE_CLOCK:
-    set_clock(agent, frame);
+    kv_clock_set(agent, kv_get_u64(frame->payload), false);
     return true;
+  case KV_WIRE_SAVE:
+    return save(agent, frame);
   case KV_WIRE_EXEC:
   case KV_WIRE_PUT:
   case KV_WIRE_GET:
@@ -145,6 +156,7 @@ static bool handle(struct kv_agent *agent, const struct kv_frame *frame) {
   case KV_WIRE_NETWORK:
   case KV_WIRE_ROOT:
   case KV_WIRE_LIMITS:
+  case KV_WIRE_IDENTITY:
     return start(agent, frame);
   default:
     return go_on(agent, frame);

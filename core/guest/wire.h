@@ -15,13 +15,19 @@
  * whole seconds. Nobody waits for CLOCK, so a command that was asked for before WELCOME may have
  * started when it comes, a round trip later. On a busy machine it may be old when it comes: a PING
  * behind it shows that, and the host sends another. Requests on different channels run side by
- * side. A channel starts with EXEC, PUT, GET, MOUNT, ROOT, LIMITS or NETWORK, and ends with the
- * agent's EXIT, DONE or FAILED: the last frame on it. Frames for a channel that has ended are
- * dropped (they crossed with its end).
+ * side. A channel starts with EXEC, PUT, GET, MOUNT, ROOT, LIMITS, NETWORK or IDENTITY, and ends
+ * with the agent's EXIT, DONE or FAILED: the last frame on it. Frames for a channel that has ended
+ * are dropped (they crossed with its end).
  *
- * ROOT and LIMITS come before the first EXEC, PUT or GET, once each, LIMITS behind all else that
- * sets the guest up: it closes what they need open. Where one of the two has failed, the agent
- * starts nothing any more (FAILED, ECANCELED): a command must not run with less than was asked for.
+ * IDENTITY, ROOT and LIMITS come before the first EXEC, PUT or GET, once each, IDENTITY first of
+ * all, LIMITS behind all else that sets the guest up: it closes what they need open. Where one of
+ * them has failed, the agent starts nothing any more (FAILED, ECANCELED): a command must not run
+ * with less than was asked for.
+ *
+ * SAVE, ahead of HELLO, has the agent complete the boot and give back what memory it can. From its
+ * DONE on the guest can be saved, any time until HELLO; whoever speaks to it then, here or in a
+ * copy of it, begins with HELLO as if it had just booted, and IDENTITY is needed ahead of all else
+ * that sets up or runs anything (FAILED, ECANCELED).
  *
  * Flow control is by credit, for each stream of a channel apart: a sender sends at most as many
  * payload bytes of a stream as it was given. EXEC and GET carry the host's first credits for what
@@ -32,7 +38,7 @@
  * and earns no credit.
  *
  * A frame that breaks these rules (too long, a type or an encoding not known, credit overrun, a
- * request on a channel in use, STDIN behind its end, anything before HELLO or a second HELLO)
+ * request on a channel in use, STDIN behind its end, anything but SAVE before HELLO, a second one)
  * cannot be recovered from: the agent ends every command, sends FAILED on channel 0, and powers
  * off. It never crashes on it. To a HELLO of another version it answers WELCOME with its own,
  * then the same. A host that closes the port powers the guest off.
@@ -43,7 +49,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define KV_WIRE_VERSION 2u
+#define KV_WIRE_VERSION 3u
 #define KV_WIRE_PORT "org.kavach.agent"
 #define KV_WIRE_HEADER 12u
 #define KV_WIRE_MAX (1024u * 1024u)         /* payload of any frame */
@@ -74,7 +80,9 @@ enum kv_wire_type {
                         * can be set is passed over, with a line on the console */
   KV_WIRE_LIMITS = 14, /* see below; DONE or FAILED */
   KV_WIRE_ROOT = 15,   /* see below; DONE or FAILED */
-  KV_WIRE_NETWORK = 16, /* see below; DONE or FAILED */
+  KV_WIRE_NETWORK = 16,  /* see below; DONE or FAILED */
+  KV_WIRE_SAVE = 17,     /* no payload; DONE or FAILED */
+  KV_WIRE_IDENTITY = 18, /* see below; DONE or FAILED */
 
   /* agent to host */
   KV_WIRE_WELCOME = 64, /* u32 version, u32 zero, string kernel release, string agent version */
@@ -150,6 +158,13 @@ enum kv_wire_root_kind {
  * NETWORK's payload: u32 address of the guest's one network device, u32 bits of it that are the
  * network's (1 to 31), u32 gateway, u32 name server (0: none), string to be added to /etc/hosts.
  * Addresses are IPv4, as numbers: 10.0.2.15 is 0x0a00020f.
+ */
+
+/*
+ * IDENTITY's payload: u64 nanoseconds since 1970 (UTC) as it is sent, to which the clock is set,
+ * back as well; 64 bytes for the kernel's random pool, which all random numbers are made of anew;
+ * string of 32 lower-case hex digits, the machine's id; string of 1 to 63 letters, digits and '-',
+ * its host name. The names are in /etc/machine-id and /etc/hostname of each root that has an /etc.
  */
 
 #endif

@@ -9,6 +9,34 @@ local setup = {}
 ---@field kind integer of the frame
 ---@field payload string
 
+local ENTROPY <const>, ID_BYTES <const> = 64, 16
+-- Linux has room for so many (__NEW_UTS_LEN less its NUL, and RFC 1035's labels).
+local HOST_NAME <const> = "^%w[%w-]*$"
+local HOST_NAME_MOST <const> = 63
+
+local function random_bytes(count)
+  local file <close> = assert(io.open("/dev/urandom", "rb"))
+  file:setvbuf "no"
+  return assert(file:read(count))
+end
+
+---What makes the guest a machine of its own: random numbers, names, and, of a copy of a saved guest,
+---the time. The first step.
+---@param name? string the sandbox's: the guest's host name, if it can be one
+---@param time_ns integer since 1970; 0: the guest's clock stays as it is
+---@return kavach.setup.step
+function setup.identity(name, time_ns)
+  local id = random_bytes(ID_BYTES):gsub(".", function(byte) return ("%02x"):format(byte:byte()) end)
+  if not name or #name > HOST_NAME_MOST or not name:find(HOST_NAME) then
+    name = "kavach-" .. id:sub(1, 8)
+  end
+  return {
+    what = "giving the guest an identity",
+    kind = wire.IDENTITY,
+    payload = string.pack("<I8", time_ns) .. random_bytes(ENTROPY) .. string.pack("<zz", id, name),
+  }
+end
+
 ---@param tag string of the share
 ---@param target string absolute path in the guest
 ---@param readonly boolean

@@ -4,7 +4,7 @@
 local decoder = require "kavach.sandbox.decoder"
 
 local wire = {
-  VERSION = 2,
+  VERSION = 3,
   HEADER = 12,
   MAX = 1024 * 1024, -- payload of any frame
   DATA_MAX = 64 * 1024, -- payload of STDIN
@@ -29,6 +29,8 @@ local wire = {
   LIMITS = 14,
   ROOT = 15,
   NETWORK = 16,
+  SAVE = 17,
+  IDENTITY = 18,
 
   -- agent to host
   WELCOME = 64,
@@ -93,6 +95,8 @@ wire.FROM_HOST = {
   [wire.LIMITS] = { 12, 12 },
   [wire.ROOT] = { 6, 256 },
   [wire.NETWORK] = { 17, wire.MAX },
+  [wire.SAVE] = { 0, 0 },
+  [wire.IDENTITY] = { 107, 256 },
 }
 
 ---One frame as bytes.
