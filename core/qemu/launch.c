@@ -27,6 +27,9 @@ typedef struct profile {
 /* q35 and not microvm: with ACPI off Debian's kernels have no virtio on microvm, and with ACPI on
  * its boots hang. Not pc: its legacy interrupts make the virtio modules load in 165 ms, not 60.
  * What is off is not there to be attacked; it costs no time. */
+/* The id of the guest's memory: that of a clone must be called as it was when it was saved. */
+#define MEMORY "memory"
+
 #define MACHINE "q35,sata=off,smbus=off,i8042=off,usb=off,vmport=off,graphics=off"
 
 /* console, panic: a panic reaches the host as text on the serial port, and the reboot that follows
@@ -183,6 +186,11 @@ static int check(const kv_launch *launch, kv_error *error) {
     return kv_fail(error, "invalid_argument",
                    "the kernel command line is %zu bytes; %d are possible", length,
                    COMMAND_LINE_ROOM - 1);
+  if (launch->memory_file && launch->backend == KV_BACKEND_SEV_SNP)
+    return kv_fail(error, "invalid_argument",
+                   "memory_file: the memory of an sev-snp guest cannot be a file");
+  if (launch->clone && !launch->memory_file)
+    return kv_fail(error, "invalid_argument", "a clone needs memory_file");
   if (check_shares(launch, error) < 0 || check_disks(launch, error) < 0) return -1;
   return launch->backend == KV_BACKEND_SEV_SNP ? kv_launch_snp_check(launch, error) : 0;
 }
@@ -206,9 +214,25 @@ void kv_launch_size(kv_words *words, const kv_launch *launch) {
   kv_launch_number(words, "-m", launch->memory_mb, "M");
 }
 
+/* The guest's memory as a file: shared, so that what it does is there to be saved; or private, so
+ * that what was saved stays. */
+static void add_memory(kv_words *words, const kv_launch *launch) {
+  kv_words_add(words, "-object");
+  kv_words_text(words, "memory-backend-file,id=" MEMORY ",size=");
+  kv_words_number(words, launch->memory_mb);
+  kv_words_text(words, "M,mem-path=");
+  kv_words_value(words, launch->memory_file);
+  kv_words_text(words, launch->clone ? ",share=off" : ",share=on");
+  kv_words_end(words);
+}
+
 static void add_machine(kv_words *words, const kv_launch *launch, const profile *chosen) {
   kv_launch_option(words, "-accel", chosen->accel);
-  kv_launch_option(words, "-machine", chosen->machine);
+  kv_words_add(words, "-machine");
+  kv_words_text(words, chosen->machine);
+  kv_words_text(words, launch->memory_file ? ",memory-backend=" MEMORY : "");
+  kv_words_end(words);
+  if (launch->memory_file) add_memory(words, launch);
   if (chosen->cpu)
     kv_launch_option(words, "-cpu", chosen->cpu);
   else
@@ -234,7 +258,9 @@ static void add_firmware(kv_words *words, const kv_launch *launch, const profile
   if (firmware) kv_launch_option(words, "-bios", firmware);
 }
 
-static void add_initrd(kv_words *words, const kv_launch *launch, const profile *chosen) {
+/* `seed`: its own part has the kernel. */
+static void add_kernel(kv_words *words, const kv_launch *launch, const profile *chosen, bool seed) {
+  if (!seed) kv_launch_option(words, "-kernel", launch->kernel);
   if (launch->initrd) kv_launch_option(words, "-initrd", launch->initrd);
   kv_words_add(words, "-append");
   kv_words_text(words, chosen->command_line);
@@ -326,8 +352,10 @@ int kv_launch_argv(const kv_launch *launch, kv_argv *argv, kv_error *error) {
   if (!seed || !launch->snp.bare) {
     add_confinement(&words);
     add_firmware(&words, launch, chosen);
-    if (!seed) kv_launch_option(&words, "-kernel", launch->kernel);
-    add_initrd(&words, launch, chosen);
+    if (launch->clone)
+      kv_launch_option(&words, "-incoming", "defer");
+    else
+      add_kernel(&words, launch, chosen, seed);
     add_channels(&words, launch, chosen);
     add_shares(&words, launch, seed);
     for (size_t i = 0; i < launch->disk_count; i++)

@@ -46,12 +46,17 @@ typedef struct kv_launch_snp {
 
 typedef struct kv_launch {
   kv_backend backend;
-  const char *qemu;         /* argv[0] */
-  double cpus;              /* above 0; a fraction is rounded up here and enforced in the guest */
-  uint64_t memory_mb;       /* MiB, above 0 */
-  const char *kernel;       /* path */
-  const char *initrd;       /* path; NULL: none */
-  const char *append;       /* added to the profile's kernel command line; NULL: nothing */
+  const char *qemu;        /* argv[0] */
+  double cpus;             /* above 0; a fraction is rounded up here and enforced in the guest */
+  uint64_t memory_mb;      /* MiB, above 0 */
+  const char *memory_file; /* what the guest's memory is mapped from: as long as that; NULL: none.
+                            * Not for sev-snp */
+  bool clone;              /* memory_file is a saved guest's, of which this one is to have a copy of
+                            * its own. It does not boot but waits for the saved state, which is to
+                            * be given to it by QMP, and takes no kernel */
+  const char *kernel;      /* path */
+  const char *initrd;      /* path; NULL: none */
+  const char *append;      /* added to the profile's kernel command line; NULL: nothing */
   const char *agent_socket; /* unix socket that the agent's port is connected to; NULL: no port */
   const char *qmp_socket;   /* unix socket for QMP; NULL: no monitor */
   bool console;             /* the guest's console on QEMU's standard output */

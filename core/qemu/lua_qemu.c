@@ -186,12 +186,15 @@ static int read_snp(lua_State *L, int index, kv_launch_snp *snp, kv_error *error
 
 static void read_launch(lua_State *L, int index, kv_launch *launch) {
   static const char *const KEYS[] = {
-      "backend",      "qemu",       "cpus",    "memory_mb", "kernel", "initrd",  "append", "shares",
-      "agent_socket", "qmp_socket", "console", "tsc_khz",   "disks",  "network", "snp",    NULL};
+      "backend", "qemu",    "cpus",   "memory_mb", "memory_file",  "clone",
+      "kernel",  "initrd",  "append", "shares",    "agent_socket", "qmp_socket",
+      "console", "tsc_khz", "disks",  "network",   "snp",          NULL};
   check_keys(L, index, KEYS);
   launch->qemu = required_field(L, index, "qemu");
   launch->cpus = number_field(L, index, "cpus");
   launch->memory_mb = size_field(L, index, "memory_mb");
+  launch->memory_file = string_field(L, index, "memory_file");
+  launch->clone = boolean_field(L, index, "clone");
   launch->kernel = required_field(L, index, "kernel");
   launch->initrd = string_field(L, index, "initrd");
   launch->append = string_field(L, index, "append");
@@ -230,8 +233,8 @@ static kv_argv *new_argv(lua_State *L) {
   return argv;
 }
 
-/* qemu_argv{backend=, qemu=, cpus=, memory_mb=, kernel=, initrd=, append=, agent_socket=,
- * qmp_socket=, console=, tsc_khz=, shares={{tag=, path=, readonly=, remap=}…},
+/* qemu_argv{backend=, qemu=, cpus=, memory_mb=, memory_file=, clone=, kernel=, initrd=, append=,
+ * agent_socket=, qmp_socket=, console=, tsc_khz=, shares={{tag=, path=, readonly=, remap=}…},
  * disks={{serial=, path=, format=, readonly=}…},
  * network={mac=, block=, host=, dns=, outward=, inward=, back=}, snp={dialect=, policy=, cbit=,
  * cpu_model=, firmware=, host_data=, id_block=, id_auth=, author_key_enabled=, vcek_disabled=,
