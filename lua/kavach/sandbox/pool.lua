@@ -1,0 +1,247 @@
+--- Pools: sandboxes that are ready before anybody asks for them.
+---
+---   local pool <close> = kavach.pool { size = 4, sandbox = { memory_limit_mb = 256 } }
+---   local box <close> = assert(pool:take())
+---   print(box:exec("uname -a").stdout)
+---
+--- Where guests can be saved they are copies of a template; of sev-snp guests, each has booted. One
+--- that dies while it waits is replaced, and so is one that has waited for too long.
+
+local check = require "kavach.check"
+local config = require "kavach.sandbox.config"
+local core = require "kavach.core"
+local err = require "kavach.err"
+local task = require "kavach.task"
+local waiters = require "kavach.sandbox.waiters"
+
+local M = {}
+
+local HOUR_MS <const> = 3600 * 1000
+-- What is kept free for all else, of the memory that the machine has left.
+local SHARE <const> = 0.5
+-- How long after a start that failed the next one waits: twice as long each time, up to a minute.
+local RETRY_MS <const>, RETRY_MOST_MS <const> = 500, 60000
+-- What a guest that waits does first: it makes its user's first command as quick as a later one.
+local WARM_UP <const> = "true"
+
+local OPTIONS = {
+  size = { type = "integer", min = 1, max = 1000, default = 2 },
+  starting = { type = "integer", min = 1, max = 64, default = 1 },
+  max_age_ms = { type = "integer", min = 0, default = HOUR_MS },
+  memory_mb = { type = "integer", min = 1 },
+  sandbox = { type = "table", default = {} },
+}
+
+---@class kavach.Pool
+---@field size integer how many are to wait
+local Pool = {}
+Pool.__index = Pool
+Pool.__name = "kavach.Pool"
+
+-- ---- how many ----------------------------------------------------------------------------------
+
+local function available_mb()
+  local file <close> = io.open("/proc/meminfo", "rb")
+  local kib = file and (file:read "a" or ""):match "MemAvailable:%s*(%d+) kB"
+  return kib and tonumber(kib) // 1024 or math.maxinteger
+end
+
+-- So many as are asked for, or as fit.
+local function fitting(options, each_mb)
+  local budget = options.memory_mb or math.floor(available_mb() * SHARE)
+  local fit = budget // each_mb
+  if fit >= 1 then return math.min(options.size, fit) end
+  return err.fail("invalid_argument", ("pool: memory_mb = %d: a sandbox of %d MiB does not fit")
+    :format(budget, each_mb), { op = "pool" })
+end
+
+-- ---- those that wait ---------------------------------------------------------------------------
+
+local function usable(entry)
+  return entry.box:state() == "running"
+end
+
+local function discard(self, entry)
+  self.count = self.count - 1
+  task.background(function() pcall(entry.box.destroy, entry.box) end)
+end
+
+-- Lets go of those that have died or grown old. When the next one does, somebody looks again.
+local function sweep(self)
+  local now, kept = core.now(), {}
+  for _, entry in ipairs(self.waiting) do
+    local old = self.max_age_ms > 0 and now - entry.since >= self.max_age_ms
+    if usable(entry) and not old then kept[#kept + 1] = entry else discard(self, entry) end
+  end
+  self.waiting = kept
+  if self.timer then self.timer:close() end
+  self.timer = nil
+  local first = kept[1]
+  if first and self.max_age_ms > 0 then
+    self.timer = core.timer(math.max(first.since + self.max_age_ms - now, 1),
+      function() self:fill() end)
+  end
+end
+
+local function started(self, box)
+  local entry = { box = box, since = core.now() }
+  self.waiting[#self.waiting + 1] = entry
+  self.failed, self.failures = nil, 0
+  box.vm.changed:watch(function()
+    if usable(entry) or self.closed or entry.taken or self.soon then return end
+    -- Not right here, in a callback of what has just ended.
+    self.soon = core.timer(0, function()
+      self.soon = nil
+      self:fill()
+    end)
+  end)
+end
+
+-- Starts one that waits until somebody takes it.
+local function start(self)
+  local box, why = require("kavach.sandbox").new(self.options)
+  if not box then return nil, why end
+  if self.closed then return box:destroy() end
+  -- What is measured runs only its own command, and some root may have no shell: that is no harm.
+  if not box.config.measured then box:exec(WARM_UP) end
+  if self.closed then return box:destroy() end
+  started(self, box)
+  return true
+end
+
+local function start_one(self)
+  local finished, ok, why = pcall(start, self)
+  self.starting = self.starting - 1
+  if not finished then ok, why = nil, err.new("creation_failed", tostring(ok), { op = "pool" }) end
+  if not ok and not self.closed then
+    self.count = self.count - 1
+    self.failures, self.failed = self.failures + 1, why
+    local pause = math.min(RETRY_MS << math.min(self.failures - 1, 10), RETRY_MOST_MS)
+    self.retry = core.timer(pause, function()
+      self.retry = nil
+      self:fill()
+    end)
+  end
+  self.changed:wake()
+  self:fill()
+end
+
+---Replaces what is missing, beside whatever else goes on.
+function Pool:fill()
+  if self.closed then return end
+  sweep(self)
+  while self.count < self.size and self.starting < self.starts and not self.retry do
+    self.count, self.starting = self.count + 1, self.starting + 1
+    task.background(start_one, self)
+  end
+end
+
+-- ---- what its user does ------------------------------------------------------------------------
+
+-- The one that has waited longest, if it still answers.
+local function next_one(self)
+  while #self.waiting > 0 do
+    local entry = table.remove(self.waiting, 1)
+    if usable(entry) and entry.box:health_check() then
+      entry.taken = true
+      self.count = self.count - 1
+      return entry.box
+    end
+    discard(self, entry)
+  end
+end
+
+---Takes a sandbox out of the pool, which then belongs to the caller. If none is ready, waits for
+---the next one.
+---@param ms? integer at most so long
+---@return kavach.Sandbox? box
+---@return kavach.Error? err
+function Pool:take(ms)
+  if ms ~= nil and (math.type(ms) ~= "integer" or ms < 0) then
+    error(("take: ms must be an integer of 0 or more, got %s"):format(tostring(ms)), 2)
+  end
+  local deadline = ms and core.now() + ms
+  while not self.closed do
+    local box = next_one(self)
+    self:fill()
+    if box then return box end
+    local failures = self.failures
+    local woken = self.changed:until_true(function()
+      return #self.waiting > 0 or self.closed or self.failures > failures
+    end, deadline)
+    if not woken then
+      return err.fail("timeout", ("no sandbox was ready within %d ms"):format(ms), { op = "pool" })
+    end
+    if #self.waiting == 0 and self.failures > failures then return nil, self.failed end
+  end
+  return err.fail("invalid_transition", "the pool is closed", { op = "pool" })
+end
+
+---@class kavach.PoolStats
+---@field size integer how many are to wait
+---@field ready integer how many do
+---@field starting integer how many will
+---@field failures integer starts that failed, one after the other, up to now
+---@field why? kavach.Error why the last of those failed
+
+---@return kavach.PoolStats
+function Pool:stats()
+  return {
+    size = self.size, ready = #self.waiting, starting = self.starting,
+    failures = self.failures, why = self.failed,
+  }
+end
+
+---Ends those that wait. What was taken stays its taker's.
+---@return boolean true
+function Pool:close()
+  if self.closed then return true end
+  self.closed = true
+  for _, name in ipairs { "timer", "retry", "soon" } do
+    if self[name] then self[name]:close() end
+  end
+  local waiting = self.waiting
+  self.waiting = {}
+  self.changed:wake()
+  for _, entry in ipairs(waiting) do entry.box:destroy() end
+  self.changed:until_true(function() return self.starting == 0 end)
+  return true
+end
+
+Pool.__close = Pool.close
+
+function Pool:__gc()
+  self.closed = true
+  for _, entry in ipairs(self.waiting) do entry.box.vm:abandon() end
+end
+
+---Makes a pool, which begins to fill.
+---
+---Options: `size`: how many are to wait (2); `sandbox`: their options, as for kavach.sandbox;
+---`max_age_ms`: one that has waited for so long is replaced (an hour; 0: never); `memory_mb`: fewer
+---wait if the memory limits of `size` of them were more (half of what the machine has left);
+---`starting`: how many start at a time (1).
+---@param options table?
+---@return kavach.Pool? pool
+---@return kavach.Error?
+function M.new(options)
+  options = check.table(OPTIONS, options, "pool", 2)
+  if options.sandbox.name ~= nil then
+    return err.fail("invalid_argument", "pool: sandbox.name: those that wait cannot all be called "
+      .. "the same: leave it out", { op = "pool" })
+  end
+  local checked, why = config.check(options.sandbox, 2)
+  if not checked then return nil, why end
+  local size
+  size, why = fitting(options, checked.memory_limit_mb)
+  if not size then return nil, why end
+  local self = setmetatable({
+    options = options.sandbox, size = size, starts = options.starting,
+    max_age_ms = options.max_age_ms, waiting = {}, count = 0, starting = 0, failures = 0,
+    changed = waiters.new(),
+  }, Pool)
+  self:fill()
+  return self
+end
+
+return M
