@@ -4,7 +4,8 @@ local task = require "kavach.task"
 
 -- Runs a line of the shell with these files: what it prints, and how it ended.
 local function run(line, files, more)
-  local options = { argv = { "/bin/sh", "-c", line }, stdout = "pipe", stderr = "null", files = files }
+  local options =
+    { argv = { "/bin/sh", "-c", line }, stdout = "pipe", stderr = "null", files = files }
   for name, value in pairs(more or {}) do options[name] = value end
   local ended = task.event()
   local child, _, out = core.spawn(options, function(...) ended:set(...) end)

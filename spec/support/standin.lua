@@ -92,7 +92,9 @@ end
 
 --- Options of a sandbox that runs such a program.
 function M.options(path, more)
-  local options = { backend = "tcg", qemu_path = path, kernel = M.kernel, initrd = M.initrd }
+  local options = {
+    backend = "tcg", qemu_path = path, kernel = M.kernel, initrd = M.initrd, template = false,
+  }
   for key, value in pairs(more or {}) do options[key] = value end
   return options
 end

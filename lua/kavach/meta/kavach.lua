@@ -18,6 +18,8 @@
 ---
 ---@field process table child processes: exec, start
 ---@field sandbox fun(options: kavach.SandboxOptions?): kavach.Sandbox?, kavach.Error?
+---@field pool fun(options: kavach.PoolOptions?): kavach.Pool?, kavach.Error? sandboxes that wait
+---@field template table saved guests: list, clear, build
 ---@field control table sandboxes reached from outside: listen, close, register
 ---@field measured_initrd fun(options: table): string?, kavach.Error? the initramfs of a measured
 --- command
@@ -76,6 +78,16 @@ local kavach = {}
 ---@field heartbeat_ms? integer a guest silent for so long is lost; default 30000, 0: never
 ---@field max_output? integer bytes kept of each stream of exec; default 1 MiB
 ---@field keep? boolean leave the private directory behind
+---@field template? boolean default true: it starts as a copy of a saved guest, where it can
+
+---Of `kavach.pool`.
+---@class kavach.PoolOptions
+---@field size? integer how many are to wait; default 2
+---@field sandbox? kavach.SandboxOptions theirs, but for name
+---@field max_age_ms? integer one that has waited for so long is replaced; default an hour, 0: never
+---@field memory_mb? integer fewer wait if the limits of all would be more; default half of what the
+--- machine has left
+---@field starting? integer how many start at a time; default 1
 
 ---@class kavach.NetworkOptions
 ---@field enabled? boolean default false: no network device at all

@@ -6,7 +6,9 @@ local cleanup = {}
 
 ---@param self kavach.vm
 local function close_streams(self)
-  local owned = { "timer", "drain", "agent_listener", "qmp_listener", "sockets", "control" }
+  local owned = {
+    "timer", "drain", "agent_listener", "qmp_listener", "agent_stream", "sockets", "control",
+  }
   for _, name in ipairs(owned) do
     if self[name] then self[name]:close() end
   end

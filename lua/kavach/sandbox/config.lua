@@ -78,6 +78,7 @@ local OPTIONS = {
   heartbeat_ms = { type = "integer", min = 0, max = YEARS_MS, default = 30000 },
   max_output = { type = "integer", min = 0, max = 1024 * MIB, default = MIB },
   keep = { type = "boolean", default = false },
+  template = { type = "boolean", default = true },
 }
 
 -- What belongs together stands in a file of its own, which returns

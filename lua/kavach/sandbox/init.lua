@@ -21,6 +21,9 @@ local M = {}
 ---@field vm kavach.vm
 ---@field id string PID-N
 ---@field name? string what it is called, while it runs
+---@field template { digest?: string, made?: boolean, why?: string } the one that it is a copy of,
+--- or that was made of it; or why there is none
+---@field given_up? kavach.Error
 ---@field log? kavach.control.log what the command that it was started with prints
 local Sandbox = {}
 Sandbox.__index = Sandbox
@@ -28,10 +31,11 @@ Sandbox.__name = "kavach.Sandbox"
 
 -- ---- making one --------------------------------------------------------------------------------
 
----Starts a sandbox and returns while it boots: commands can be given at once. For whoever must not
----lose time; `kavach.sandbox` waits until it is ready.
+---Starts a sandbox. One that just boots is returned while it does: commands can be given at once.
+---For whoever must not lose time; `kavach.sandbox` waits until it is ready.
 ---@param options table?
----@param hooks { on_step?: fun(what: string) }?
+---@param hooks { on_step?: fun(what: string), on_box?: fun(box: kavach.Sandbox) }? on_box: told of
+--- it before it starts, to give it up meanwhile
 ---@param level integer? misuse raises so many steps up; without it, it is an error value too
 ---@return kavach.Sandbox? box
 ---@return kavach.Error?
@@ -43,19 +47,21 @@ function M.launch(options, hooks, level)
   planned, why = launch.plan(checked, on_step)
   if not planned then return nil, why end
   local name = planned.launch.backend
-  local self = {
+  local self = setmetatable({
     config = checked, backend = name, confidential = name == "sev-snp", qemu = planned.qemu,
-  }
+  }, Sandbox)
+  if hooks and hooks.on_box then hooks.on_box(self) end
   local ok
   ok, why = registry.enter(self, on_step)
   if not ok then return nil, why end
-  ok, why = launch.start(self, planned, on_step)
-  if not ok then
+  local finished
+  finished, ok, why = pcall(launch.start, self, planned, on_step)
+  if not finished or not ok then
     registry.leave(self)
+    if not finished then error(ok, 0) end
     return nil, why
   end
-  registry.add(self)
-  return setmetatable(self, Sandbox)
+  return self
 end
 
 ---Starts a sandbox and waits until it is ready.
@@ -228,10 +234,18 @@ function Sandbox:stop(grace_ms)
   return moves.stop(self.vm, grace_ms or 5000)
 end
 
+---Ends it while it starts: who waits for that gets this error.
+---@param cause kavach.Error
+function Sandbox:give_up(cause)
+  self.given_up = cause
+  if self.vm then self.vm.agent:lose(cause) end
+end
+
 ---Ends it at once, whatever its state, and removes all that there was of it. Can be called twice.
 ---@return boolean? true
 ---@return kavach.Error?
 function Sandbox:destroy()
+  if not self.vm then return true end
   return self.vm:destroy()
 end
 
@@ -239,7 +253,7 @@ Sandbox.close = Sandbox.destroy
 Sandbox.__close = Sandbox.destroy
 
 function Sandbox:__gc()
-  if self.vm.state ~= "destroyed" then self.vm:abandon() end
+  if self.vm and self.vm.state ~= "destroyed" then self.vm:abandon() end
 end
 
 return M

@@ -81,12 +81,46 @@ function plan.add_task_share(self, dir, config)
   table.insert(steps, at, setup.mount("task", plan.TASK_TARGET, true))
 end
 
----Adds the step that sets up the network: ahead of all others but the root's, in which it writes.
+-- What comes ahead of the network: the root, in which it writes.
+local EARLY <const> = { [wire.IDENTITY] = true, [wire.ROOT] = true }
+
+---Adds the step that sets up the network.
 ---@param self kavach.plan
 ---@param step kavach.setup.step
 function plan.add_network(self, step)
-  local first = self.setup[1]
-  table.insert(self.setup, first and first.kind == wire.ROOT and 2 or 1, step)
+  local at = 1
+  while self.setup[at] and EARLY[self.setup[at].kind] do at = at + 1 end
+  table.insert(self.setup, at, step)
+end
+
+---Adds the step that tells the guest who it is. None for what is measured, which takes no more than
+---it must from its host.
+---@param self kavach.plan
+---@param config table checked
+---@param time_ns integer as for setup.identity
+function plan.add_identity(self, config, time_ns)
+  if self.launch.backend == "sev-snp" or self.measured then return end
+  table.insert(self.setup, 1, setup.identity(config.name, time_ns))
+end
+
+---Has QEMU keep the guest's memory in a file, its descriptor 3.
+---@param self kavach.plan
+---@param clone boolean it is a saved guest's, of which this one has a copy of its own
+function plan.use_memory_file(self, clone)
+  self.launch.memory_file, self.launch.clone = "/proc/self/fd/3", clone
+  if clone then self.launch.tsc_khz = 0 end -- which need not be measured: it has been told
+end
+
+---A plan that can be changed without the other.
+---@param self kavach.plan
+---@return kavach.plan
+function plan.copy(self)
+  local copy, launch = {}, {}
+  for name, value in next, self do copy[name] = value end
+  for name, value in next, self.launch do launch[name] = value end
+  launch.shares = table.move(launch.shares, 1, #launch.shares, 1, {})
+  copy.launch, copy.setup = launch, table.move(self.setup, 1, #self.setup, 1, {})
+  return copy
 end
 
 ---Has the guest's initramfs carry the measured command: it is made in the private directory.

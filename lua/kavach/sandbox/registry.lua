@@ -43,13 +43,13 @@ function registry.leave(self)
   self.name = nil
 end
 
----Its VM has been started: it can be reached until that ends.
+---A VM of it has been started: it can be reached until that ends, unless another takes its place.
 ---@param self kavach.Sandbox
 function registry.add(self)
   boxes[self.number] = self
   local vm, name, number = self.vm, self.name, self.number
   vm.changed:watch(function()
-    if not vm.ended or not number then return end
+    if not vm.ended or vm.replaced or not number then return end
     -- Not the sandbox itself: what the VM holds must not keep its owner alive.
     registry.leave { number = number, name = name }
     number = nil

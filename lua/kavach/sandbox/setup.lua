@@ -20,13 +20,13 @@ local function random_bytes(count)
   return assert(file:read(count))
 end
 
----What makes the guest a machine of its own: random numbers, names, and, of a copy of a saved guest,
----the time. The first step.
+---What makes the guest a machine of its own: random numbers, names, and, of a copy of a saved
+---guest, the time. The first step.
 ---@param name? string the sandbox's: the guest's host name, if it can be one
 ---@param time_ns integer since 1970; 0: the guest's clock stays as it is
 ---@return kavach.setup.step
 function setup.identity(name, time_ns)
-  local id = random_bytes(ID_BYTES):gsub(".", function(byte) return ("%02x"):format(byte:byte()) end)
+  local id = ("%02x"):rep(ID_BYTES):format(random_bytes(ID_BYTES):byte(1, -1))
   if not name or #name > HOST_NAME_MOST or not name:find(HOST_NAME) then
     name = "kavach-" .. id:sub(1, 8)
   end

@@ -29,6 +29,7 @@ local CONSOLE_LINES <const> = 50
 ---@field boot_ms? integer from the start to the agent's WELCOME
 ---@field cause? kavach.Error why it died, if it did
 ---@field moving? boolean a move of moves.lua is under way
+---@field replaced? boolean another is started in its place
 ---@field asked? string the command that QEMU has been told and has not answered
 local vm = {}
 vm.__index = vm
@@ -41,6 +42,8 @@ vm.__index = vm
 ---@field sockets? table<string, fun(stream: userdata)> other sockets that QEMU connects to
 ---@field dirs? string[] other private directories that go when it goes
 ---@field keep? boolean leave the private directory behind
+---@field files? userdata[] Lua's files that QEMU gets as its descriptors 3 and up
+---@field hold? boolean the agent is not spoken to before greet()
 ---@field bounds? kavach.host_cgroup.bounds of QEMU, where the host allows them
 ---@field on_step? fun(what: string)
 
@@ -64,7 +67,7 @@ local function spawn(self)
     env = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "TMPDIR=" .. self.dir },
     cwd = self.dir, stdin = "null", stdout = "pipe", stderr = "pipe", tell_start = true,
     -- What the guest does in a folder that it may write is done by QEMU.
-    plain_files = true,
+    plain_files = true, files = self.files,
   }, function(...) ending.on_ended(self, ...) end)
   if not child then return nil, out end
   self.child = child
@@ -85,7 +88,9 @@ local function connect(self)
     end
     self.on_step "QEMU runs, and has opened the agent's port"
     host_cgroup.hold(self)
-    self.agent:attach(stream)
+    self.agent_stream = stream
+    if self.held then return self.changed:wake() end
+    self:greet()
   end)
   self.sockets:accept(function(why)
     ending.condemn(self, err.new("io", "no connection from QEMU: " .. why))
@@ -101,7 +106,7 @@ local function new(options)
     open = { process = true, console = true, errors = true, agent = true },
     changed = waiters.new(),
     on_step = options.on_step or function() end,
-    keep = options.keep, bounds = options.bounds,
+    keep = options.keep, bounds = options.bounds, files = options.files, held = options.hold,
     program = options.program,
     dirs = options.dirs or {},
     handlers = options.sockets or {},
@@ -170,6 +175,23 @@ function vm:wait_ready()
   return nil, self.cause or life.unusable(self.state)
 end
 
+---Waits until QEMU has connected to the agent's port. For a VM that is held.
+---@return userdata? stream of kavach.core
+---@return kavach.Error?
+function vm:agent_port()
+  self.changed:until_true(function() return self.agent_stream or not ending.alive(self) end)
+  if self.agent_stream and ending.alive(self) then return self.agent_stream end
+  return nil, self.cause or life.unusable(self.state)
+end
+
+---Speaks to the agent: it is told all that was asked for so far.
+function vm:greet()
+  local stream = self.agent_stream
+  if not stream then self.held = false end
+  self.agent_stream = nil
+  if stream then self.agent:attach(stream) end
+end
+
 ---Condemned or dead, but not all that it had to say is read yet.
 ---@return boolean
 function vm:dying()
@@ -197,7 +219,7 @@ function vm:qmp()
 end
 
 -- How it ends.
-for _, name in ipairs { "wait_ended", "kill", "abandon", "end_now", "destroy" } do
+for _, name in ipairs { "condemn", "wait_ended", "kill", "abandon", "end_now", "destroy" } do
   vm[name] = ending[name]
 end
 

@@ -183,10 +183,24 @@ function Session:step(what)
   end
 end
 
+-- A fresh sandbox, which may take its time.
 local function launch(session)
+  local left = time_left(session)
+  local _ <close> = left > 0 and core.timer(left, function()
+    session.late = true
+    if session.box then session.box:give_up(err.new("timeout", "the time was up")) end
+  end) or nil
   return sandbox.launch(session.settings.sandbox, {
     on_step = function(what) session:step(what) end,
+    on_box = function(box) session.box = box end,
   })
+end
+
+-- What becomes of a sandbox that did not start.
+local function conclude_start(session, why)
+  if session.interrupted then return 128 + session.interrupted end
+  if not session.late or not session.box or not session.box.vm then return M.fail(session, why) end
+  return conclude(session, nil, true)
 end
 
 ---@param settings kavach.run.settings
@@ -198,7 +212,7 @@ function M.run(settings, handlers, open)
   local session = setmetatable({ settings = settings, started = core.now() }, Session)
   handlers:attend(session)
   local box, why = (open or launch)(session)
-  if not box then return M.fail(session, why) end
+  if not box then return conclude_start(session, why) end
   session.box = box
   local _ <close> = box
   if session.interrupted then return 128 + session.interrupted end

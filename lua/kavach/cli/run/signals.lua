@@ -14,7 +14,7 @@ Handlers.__index = Handlers
 local function give_up(session)
   if session.flows then session.flows:cancel() end
   if session.box then
-    session.box.vm.agent:lose(err.new("cancelled", "interrupted by a signal"))
+    session.box:give_up(err.new("cancelled", "interrupted by a signal"))
   end
 end
 

@@ -102,6 +102,7 @@ function M.configure(parser)
     :convert(options.duration)
   parser:option("--kernel", "The guest's kernel (also KAVACH_KERNEL)."):argname "FILE"
   parser:option("--initrd", "The guest's initramfs (also KAVACH_INITRD)."):argname "FILE"
+  parser:flag("--cold", "Boot the guest, whether or not there is a template to start it from.")
   parser:flag("--keep", "Keep the private directory, and say where it is.")
 end
 
@@ -112,6 +113,7 @@ end
 function M.read(args)
   local box = {
     kernel = args.kernel, initrd = args.initrd, keep = args.keep or false,
+    template = not args.cold,
     grace_ms = args.grace, max_output = args.max_output,
   }
   local why

@@ -30,7 +30,7 @@ end
 ---@param why string
 function Host:give_up(why)
   self.over:set(why)
-  if self.box and not self.ready then self.box.vm.agent:lose(err.new("cancelled", why)) end
+  if self.box and not self.ready then self.box:give_up(err.new("cancelled", why)) end
 end
 
 local function catch_signals(self)
@@ -38,7 +38,7 @@ local function catch_signals(self)
   for i, number in ipairs { SIGHUP, SIGINT, SIGTERM } do
     list[i] = core.signal(number, function()
       -- Who asks twice does not want to wait for the guest.
-      if self.over:is_set() and self.box then return self.box.vm:kill() end
+      if self.over:is_set() and self.ready then return self.box.vm:kill() end
       self:give_up("ended by signal " .. number)
     end)
   end
@@ -86,10 +86,13 @@ local function boot(self)
   local ok, why = control.listen { serves = true }
   if not ok then return nil, why end
   local box
-  box, why = sandbox.launch(self.settings.sandbox)
+  box, why = sandbox.launch(self.settings.sandbox, {
+    on_box = function(fresh)
+      self.box = fresh
+      if self.over:is_set() then fresh:give_up(err.new("cancelled", self.over:wait())) end
+    end,
+  })
   if not box then return nil, why end
-  self.box = box
-  if self.over:is_set() then box.vm.agent:lose(err.new("cancelled", self.over:wait())) end
   box.vm.changed:watch(function()
     if box.vm.buried then self.over:set() end
   end)
@@ -128,7 +131,7 @@ function Host:run(on_ready)
   if self.box then
     local gone, trouble = self.box:destroy()
     if ok and not gone then ok, why = nil, trouble end
-    self.kept = self.box.vm.kept
+    self.kept = self.box.vm and self.box.vm.kept
   end
   control.close(FAREWELL_MS)
   if ok then return true end
