@@ -46,11 +46,11 @@ void kv_clock_set(const struct kv_agent *agent, uint64_t time, bool back) {
 /* Gives the kernel's pool what is only known here and to the host, and has all random numbers that
  * come after be made of it (random(4); the kernel's drivers/char/random.c). */
 static int stir(const uint8_t *entropy) {
-  struct {
-    struct rand_pool_info head;
-    uint8_t bytes[KV_IDENTITY_ENTROPY];
-  } pool = {.head = {.entropy_count = 8 * KV_IDENTITY_ENTROPY, .buf_size = KV_IDENTITY_ENTROPY}};
-  memcpy(pool.bytes, entropy, sizeof pool.bytes);
+  union {
+    struct rand_pool_info info;
+    uint8_t room[sizeof(struct rand_pool_info) + KV_IDENTITY_ENTROPY];
+  } pool = {.info = {.entropy_count = 8 * KV_IDENTITY_ENTROPY, .buf_size = KV_IDENTITY_ENTROPY}};
+  memcpy(pool.info.buf, entropy, KV_IDENTITY_ENTROPY);
   int fd = open("/dev/urandom", O_WRONLY | O_CLOEXEC);
   if (fd < 0) return errno;
   int failed = ioctl(fd, RNDADDENTROPY, &pool) != 0 || ioctl(fd, RNDRESEEDCRNG, 0) != 0 ? errno : 0;

@@ -23,8 +23,10 @@ function M.environment(qemu)
   local env = {
     PATH = os.getenv "PATH", HOME = "/", XDG_RUNTIME_DIR = M.runtime, HOST_ONLY = "from the host",
     LUA_PATH = os.getenv "LUA_PATH", LUA_CPATH = os.getenv "LUA_CPATH",
+    XDG_CACHE_HOME = os.getenv "XDG_CACHE_HOME" or standin.folder .. "/cache",
   }
   if qemu then
+    env.XDG_CACHE_HOME = standin.folder .. "/cache"
     env.KAVACH_QEMU, env.KAVACH_KERNEL, env.KAVACH_INITRD = qemu, standin.kernel, standin.initrd
   end
   return env

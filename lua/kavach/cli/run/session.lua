@@ -217,7 +217,11 @@ function M.run(settings, handlers, open)
   local _ <close> = box
   if session.interrupted then return 128 + session.interrupted end
   local code
-  code, why = conclude(session, conduct(session))
+  if session.late then
+    code, why = conclude(session, nil, true)
+  else
+    code, why = conclude(session, conduct(session))
+  end
   handlers:settle()
   local ok, trouble = finish(session)
   if code and not ok then return nil, trouble end
