@@ -17,7 +17,7 @@ local json = require "kavach.json"
 local support = require "support"
 
 local NAMES <const> = {
-  "run_true", "exec", "startup", "processes", "stream", "files", "memory", "argv", "measure",
+  "run_true", "clone", "exec", "startup", "processes", "stream", "files", "memory", "argv", "measure",
   "report", "verify", "verify_process", "policy",
 }
 local RUNS <const> = 10

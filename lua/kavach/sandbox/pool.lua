@@ -11,7 +11,7 @@ local check = require "kavach.check"
 local config = require "kavach.sandbox.config"
 local core = require "kavach.core"
 local err = require "kavach.err"
-local task = require "kavach.task"
+local scheduler = require "kavach.task.scheduler"
 local waiters = require "kavach.sandbox.waiters"
 
 local M = {}
@@ -63,7 +63,7 @@ end
 
 local function discard(self, entry)
   self.count = self.count - 1
-  task.background(function() pcall(entry.box.destroy, entry.box) end)
+  scheduler.background(function() pcall(entry.box.destroy, entry.box) end)
 end
 
 -- Lets go of those that have died or grown old. When the next one does, somebody looks again.
@@ -132,7 +132,7 @@ function Pool:fill()
   sweep(self)
   while self.count < self.size and self.starting < self.starts and not self.retry do
     self.count, self.starting = self.count + 1, self.starting + 1
-    task.background(start_one, self)
+    scheduler.background(start_one, self)
   end
 end
 
