@@ -59,20 +59,23 @@ static int stir(const uint8_t *entropy) {
   return failed;
 }
 
-static int write_name(const char *path, const char *name) {
+/* In the guest image's own root nothing unforeseen stands in the way, and each step saved is time
+ * in every copy of a saved guest. */
+static int write_name(const struct kv_agent *agent, const char *path, const char *name) {
   char line[KV_HOST_NAME_MOST + 2];
   snprintf(line, sizeof line, "%s\n", name);
-  int failed = kv_text_replace(path, line);
+  int failed = agent->set_up.rooted ? kv_text_replace(path, line)
+                                    : kv_text_write(path, O_TRUNC | O_NOFOLLOW, line);
   return failed == ENOENT || failed == ENOTDIR ? 0 : failed;
 }
 
 int kv_identity_write(const struct kv_agent *agent, const char **what) {
   if (!agent->is_init || agent->host_name[0] == '\0') return 0;
   *what = "/etc/hostname";
-  int failed = write_name(*what, agent->host_name);
+  int failed = write_name(agent, *what, agent->host_name);
   if (failed != 0) return failed;
   *what = "/etc/machine-id";
-  return write_name(*what, agent->machine_id);
+  return write_name(agent, *what, agent->machine_id);
 }
 
 void kv_identity(struct kv_agent *agent, uint32_t id, const struct kv_identity_request *request) {
