@@ -54,6 +54,7 @@ local CHECKS <const> = {
   { name = "memory", room = "host" },
   { name = "descriptors", room = "host" },
   { name = "cgroup", room = "host" },
+  { name = "templates", room = "host" },
   { name = "certificates", room = "host" },
   { name = "probe", room = "probe", required = true },
 }

@@ -17,8 +17,8 @@ local json = require "kavach.json"
 local support = require "support"
 
 local NAMES <const> = {
-  "run_true", "clone", "exec", "startup", "processes", "stream", "files", "memory", "argv", "measure",
-  "report", "verify", "verify_process", "policy",
+  "run_true", "clone", "exec", "startup", "processes", "stream", "files", "memory", "argv",
+  "measure", "report", "verify", "verify_process", "policy",
 }
 local RUNS <const> = 10
 

@@ -119,6 +119,30 @@ describe("kavach doctor", function()
     assert.is_string(checks.agent.command)
   end)
 
+  it("tells where saved guests are, and when none can be", function()
+    local place = standin.folder .. "/templates"
+    local checks = examine(("XDG_CACHE_HOME='%s'"):format(place))
+    assert.equal("ok", checks.templates.state)
+    assert.equal(place .. "/kavach/templates, saved guests: 0, of 0 MiB", checks.templates.found)
+    assert(os.execute(("chmod 755 '%s/kavach/templates'"):format(place)))
+    checks = examine(("XDG_CACHE_HOME='%s'"):format(place))
+    assert.equal("warning", checks.templates.state)
+    assert.matches("each sandbox boots: " .. place .. "/kavach/templates: others may",
+      checks.templates.found, 1, true)
+    checks = examine("env -u XDG_CACHE_HOME -u HOME")
+    assert.matches("neither XDG_CACHE_HOME nor HOME", checks.templates.found, 1, true)
+  end)
+
+  it("counts the saved guests that are of no use", function()
+    local place = standin.folder .. "/broken"
+    local name = ("a"):rep(32)
+    assert(os.execute(("umask 077; mkdir -p '%s/kavach/templates/%s'"):format(place, name)))
+    local checks = examine(("XDG_CACHE_HOME='%s'"):format(place))
+    assert.equal("warning", checks.templates.state)
+    assert.matches("saved guests: 1, of 0 MiB; 1 cannot be used: ", checks.templates.found, 1, true)
+    assert.equal("kavach template clear --bad", checks.templates.command)
+  end)
+
   it("does not wait longer than a second for a QEMU that hangs", function()
     local slow = standin.shell "exec sleep 60"
     local before = kavach.now()

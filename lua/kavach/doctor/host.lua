@@ -95,6 +95,26 @@ function M.cgroup()
   })
 end
 
+---Without templates, every sandbox boots.
+function M.templates()
+  local store = require "kavach.sandbox.template.store"
+  local folder, why = store.own_folder()
+  local list
+  if folder then list, why = store.list() end
+  if not list then
+    return row.warning("no guest can be saved, so each sandbox boots: " .. why,
+      { advice = "set XDG_CACHE_HOME to a folder that is yours alone" })
+  end
+  local bytes, bad, first = 0, 0, nil
+  for _, each in ipairs(list) do
+    bytes, bad, first = bytes + each.bytes, bad + (each.bad and 1 or 0), first or each.bad
+  end
+  local found = ("%s, saved guests: %d, of %d MiB"):format(folder, #list, bytes // MIB)
+  if bad == 0 then return row.ok(found) end
+  return row.warning(("%s; %d cannot be used: %s"):format(found, bad, first),
+    { command = "kavach template clear --bad" })
+end
+
 ---Verifying needs AMD's certificates; sandboxes do not.
 function M.certificates()
   local dir, why = require("kavach.attest.cache").default_dir()
