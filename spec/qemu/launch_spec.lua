@@ -138,6 +138,26 @@ describe("QEMU's command line", function()
     assert.equal("/e,f", words[1])
   end)
 
+  it("has the guest's memory in a file that others can map, where it is to be saved", function()
+    local words = argv { memory_file = "/a,b" }
+    assert.matches(",memory%-backend=memory$", value(words, "-machine"))
+    assert.same({ "memory-backend-file,id=memory,size=512M,mem-path=/a,,b,share=on" },
+      values(words, "-object"))
+    assert.equal("/k/vmlinux", value(words, "-kernel"))
+    assert.same({}, values(words, "-incoming"))
+    assert.same({}, values(argv(), "-object"))
+  end)
+
+  it("gives a clone a copy of its own, and nothing to boot", function()
+    local words = argv { memory_file = "m", clone = true }
+    assert.same({ "memory-backend-file,id=memory,size=512M,mem-path=m,share=off" },
+      values(words, "-object"))
+    assert.equal("defer", value(words, "-incoming"))
+    for _, option in ipairs { "-kernel", "-initrd", "-append" } do
+      assert.same({}, values(words, option))
+    end
+  end)
+
   it("keeps long paths whole", function()
     local long = "/" .. ("x"):rep(100000)
     assert.equal(long, value(argv { kernel = long }, "-kernel"))
@@ -156,6 +176,9 @@ describe("what QEMU's command line refuses", function()
     ["an unknown backend"] = { { backend = "xen" }, "unknown backend 'xen'" },
     ["an empty kernel path"] = { { kernel = "" }, "kernel must be a path" },
     ["a command line too long for Linux"] = { { append = ("x"):rep(2048) }, "kernel command line" },
+    ["a clone of nothing"] = { { clone = true }, "a clone needs memory_file" },
+    ["a file for encrypted memory"] = { { backend = "sev-snp", memory_file = "m" },
+      "the memory of an sev%-snp guest cannot be a file" },
     ["an empty tag"] = { { shares = { { tag = "", path = "/" } } }, "tag of a share" },
     ["a tag too long for 9p"] = { { shares = { { tag = ("t"):rep(32), path = "/" } } }, "1 to 31" },
     ["a tag with a comma"] = { { shares = { { tag = "a,b", path = "/" } } }, "tag of a share" },

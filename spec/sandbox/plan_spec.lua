@@ -31,6 +31,39 @@ describe("What the agent does before the first command", function()
     assert.same({ wire.MOUNT, wire.MOUNT }, kinds(self))
   end)
 
+  it("tells the guest who it is first, and sets up its network in the root", function()
+    local checked = { name = "web" }
+    local self = planned { policy = "strict", root = "spec" }
+    plan.add_identity(self, checked, 7)
+    plan.add_network(self, { kind = wire.NETWORK })
+    assert.same({ wire.IDENTITY, wire.ROOT, wire.NETWORK, wire.LIMITS }, kinds(self))
+    assert.equal(7, (string.unpack("<I8", self.setup[1].payload)))
+    self = planned {}
+    plan.add_network(self, { kind = wire.NETWORK })
+    plan.add_identity(self, checked, 0)
+    assert.same({ wire.IDENTITY, wire.NETWORK }, kinds(self))
+  end)
+
+  it("takes nothing of who the guest is from the host of one that is measured", function()
+    local self = planned {}
+    self.measured = { initrd = "i", payload = "p" }
+    plan.add_identity(self, {}, 0)
+    self.measured, self.launch.backend = nil, "sev-snp"
+    plan.add_identity(self, {}, 0)
+    assert.same({}, kinds(self))
+  end)
+
+  it("is another plan's own once that is a copy", function()
+    local self = planned { mounts = { { source = "spec", target = "/a" } } }
+    local copy = plan.copy(self)
+    plan.add_identity(copy, {}, 0)
+    plan.add_task_share(copy, "/task", { transport = "share" })
+    plan.use_memory_file(copy, true)
+    assert.same({ wire.MOUNT }, kinds(self))
+    assert.equal(1, #self.launch.shares)
+    assert.is_nil(self.launch.memory_file)
+  end)
+
   it("gives commands a root of their own, if there are limits and it can be written", function()
     local self = planned { max_pids = 5 }
     assert.same({ wire.ROOT, wire.LIMITS }, kinds(self))
