@@ -1,5 +1,9 @@
 --- `kavach ps`: the sandboxes of this user that run.
 
+local tables = require "kavach.cli.table"
+
+local COMMANDS_SHOWN <const> = 40
+
 local function configure(parser)
   parser:description "List the sandboxes of this user that run, whatever program has them."
   parser:flag("-q --quiet", "Print the names alone, or the ids of those without one.")
@@ -15,45 +19,15 @@ Examples:
    kavach stop $(kavach ps -q)]]
 end
 
-local UNITS <const> = { { 24 * 3600, "d" }, { 3600, "h" }, { 60, "m" }, { 1, "s" } }
-
--- "3h", "42s": as much as one wants to know.
-local function age(ms)
-  local seconds = ms // 1000
-  for _, unit in ipairs(UNITS) do
-    if seconds >= unit[1] then return ("%d%s"):format(seconds // unit[1], unit[2]) end
-  end
-  return "0s"
-end
-
 local function commands(list)
   local plain, out = require "kavach.plain", {}
   for i, each in ipairs(list) do out[i] = plain.text(tostring(each.command)) end
-  local text = table.concat(out, ", ")
-  if #text <= 40 or not utf8.len(text) then return text end
-  local cut = utf8.offset(text, 40)
-  return cut and text:sub(1, cut - 1) .. "…" or text
+  return tables.cut(table.concat(out, ", "), COMMANDS_SHOWN)
 end
 
 local function row(box)
   return { box.name or "-", box.id, box.state, box.backend, ("%g"):format(box.cpus),
-    ("%dM"):format(box.memory_mb), age(box.age_ms), commands(box.commands) }
-end
-
-local function print_table(rows)
-  local widths = {}
-  for _, cells in ipairs(rows) do
-    for i, cell in ipairs(cells) do
-      widths[i] = math.max(widths[i] or 0, utf8.len(cell) or #cell)
-    end
-  end
-  for _, cells in ipairs(rows) do
-    local line = {}
-    for i, cell in ipairs(cells) do
-      line[i] = cell .. (" "):rep(widths[i] - (utf8.len(cell) or #cell))
-    end
-    io.stdout:write((table.concat(line, "  "):gsub(" +$", "")), "\n")
-  end
+    ("%dM"):format(box.memory_mb), tables.age(box.age_ms), commands(box.commands) }
 end
 
 local HEAD <const> = { "NAME", "ID", "STATE", "BACKEND", "CPUS", "MEMORY", "AGE", "COMMANDS" }
@@ -89,7 +63,7 @@ local function run(args)
       rows[#rows + 1] = args.quiet and { box.name or box.id } or row(box)
     end
   end
-  print_table(rows)
+  tables.print(rows)
   return 0
 end
 

@@ -1,0 +1,45 @@
+--- Tables for a terminal, and what makes ages, sizes and texts short enough to stand in one.
+
+local M = {}
+
+local AGES <const> = { { 24 * 3600, "d" }, { 3600, "h" }, { 60, "m" }, { 1, "s" } }
+
+--- "3h", "42s": as much as one wants to know.
+---@param ms integer
+---@return string
+function M.age(ms)
+  local seconds = ms // 1000
+  for _, unit in ipairs(AGES) do
+    if seconds >= unit[1] then return ("%d%s"):format(seconds // unit[1], unit[2]) end
+  end
+  return "0s"
+end
+
+--- The text, or what it begins with and a mark, in at most `most` characters.
+---@param text string UTF-8
+---@param most integer
+---@return string
+function M.cut(text, most)
+  if #text <= most or (utf8.len(text) or 0) <= most then return text end
+  return text:sub(1, utf8.offset(text, most) - 1) .. "…"
+end
+
+--- Prints rows of cells, each column as wide as its widest cell.
+---@param rows string[][]
+function M.print(rows)
+  local widths = {}
+  for _, cells in ipairs(rows) do
+    for i, cell in ipairs(cells) do
+      widths[i] = math.max(widths[i] or 0, utf8.len(cell) or #cell)
+    end
+  end
+  for _, cells in ipairs(rows) do
+    local line = {}
+    for i, cell in ipairs(cells) do
+      line[i] = cell .. (" "):rep(widths[i] - (utf8.len(cell) or #cell))
+    end
+    io.stdout:write((table.concat(line, "  "):gsub(" +$", "")), "\n")
+  end
+end
+
+return M
