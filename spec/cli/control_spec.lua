@@ -50,8 +50,8 @@ describe("sandboxes that live on", function()
 
   it("are started, listed, used, read and stopped", function()
     assert.equal("web\n", ok "$K start --name web -- sh -c 'echo to out; echo to err >&2'")
-    assert.matches("^NAME +ID +STATE +BACKEND +CPUS +MEMORY +AGE +COMMANDS\n"
-      .. "web +%d+%-1 +%l+ +tcg +2 +512M +%d+s\n$", ok "$K ps")
+    assert.matches("^NAME +ID +STATE +BACKEND +CPUS +MEMORY +USED +AGE +COMMANDS\n"
+      .. "web +%d+%-1 +%l+ +tcg +2 +512M +[%d.]+[KM] +%d+s\n$", ok "$K ps")
     assert.equal("web\n", ok "$K ps -q")
     assert.same({ 7, "out\ntyped", "err\n" },
       { guest.shell "printf typed | $K exec web 'echo out; cat; echo err >&2; exit 7'" })
@@ -143,6 +143,38 @@ describe("sandboxes that live on", function()
       local stock = host.interpreters()[2]
       if not stock then pending "stock Lua cannot load this build" return end
       assert.equal("0\n1\nin\n", ok(stock .. " " .. file))
+    end)
+  end)
+
+  describe("are listed with the memory that they use", function()
+    it("as the system tells it of their QEMU", function()
+      start "web"
+      local box = document "$K ps --json".sandboxes[1]
+      local now = host.slurp(("/proc/%d/smaps_rollup"):format(box.qemu_pid))
+      now = tonumber(now:match "\nPss:%s*(%d+) kB")
+      assert.equal("integer", math.type(box.pss_kb))
+      assert.is_true(math.abs(box.pss_kb - now) < now / 2, box.pss_kb .. " " .. now)
+      assert.equal(json.null, box.template)
+    end)
+
+    it("or without, if it tells nothing or the host is of an earlier version", function()
+      local s <close> = guest.start_shell [[$K -e '
+        local kavach = require "kavach"
+        local box <close> = assert(kavach.sandbox { name = "old" })
+        require "kavach.sandbox.control.methods"
+        kavach.control.register("ps", { run = function()
+          return { sandboxes = { { id = box.id, name = "old", state = "running", backend = "tcg",
+            cpus = 2, memory_mb = 512, age_ms = 61000, commands = {} } } }
+        end })
+        print "up"
+        io.stdout:flush()
+        kavach.sleep(60000)']]
+      assert.equal("up\n", s:read())
+      assert.matches("\nold +%d+%-1 +running +tcg +2 +512M +%- +1m\n$", ok "$K ps")
+      local box = document "$K ps --json".sandboxes[1]
+      assert.same({ json.null, json.null }, { box.pss_kb, box.template })
+      s:kill(15)
+      s:wait()
     end)
   end)
 

@@ -19,6 +19,14 @@ describe("a table for a terminal", function()
     assert.same({ "0s", "0s", "0s", "1s", "59s", "1m", "59m", "1h", "23h", "1d", "40d" }, shown)
   end)
 
+  it("has sizes in binary units", function()
+    local shown = {}
+    for i, bytes in ipairs { 0, 1023, 1024, 1 << 20, 77500000, 1 << 30, 3 << 29, 1 << 40 } do
+      shown[i] = tables.size(bytes)
+    end
+    assert.same({ "0B", "1023B", "1K", "1M", "74M", "1.0G", "1.5G", "1024.0G" }, shown)
+  end)
+
   it("has texts up to a number of characters", function()
     assert.equal("abcd", tables.cut("abcd", 4))
     assert.equal("abc…", tables.cut("abcde", 4))

@@ -8,8 +8,9 @@ local function configure(parser)
   parser:description "List the sandboxes of this user that run, whatever program has them."
   parser:flag("-q --quiet", "Print the names alone, or the ids of those without one.")
   parser:epilog [[
-A process that does not answer within a second is shown as busy: it computes, or is
-stopped.
+USED is what a sandbox's QEMU takes of this machine's memory: what is its own, and its
+part of what copies of a template share. A process that does not answer within a second is
+shown as busy: it computes, or is stopped.
 
 Exit codes: 0; 1 if the hosts cannot be listed; 64 usage.
 
@@ -25,12 +26,17 @@ local function commands(list)
   return tables.cut(table.concat(out, ", "), COMMANDS_SHOWN)
 end
 
-local function row(box)
-  return { box.name or "-", box.id, box.state, box.backend, ("%g"):format(box.cpus),
-    ("%dM"):format(box.memory_mb), tables.age(box.age_ms), commands(box.commands) }
+local function used(box)
+  return box.pss_kb and tables.size(box.pss_kb * 1024) or "-"
 end
 
-local HEAD <const> = { "NAME", "ID", "STATE", "BACKEND", "CPUS", "MEMORY", "AGE", "COMMANDS" }
+local function row(box)
+  return { box.name or "-", box.id, box.state, box.backend, ("%g"):format(box.cpus),
+    ("%dM"):format(box.memory_mb), used(box), tables.age(box.age_ms), commands(box.commands) }
+end
+
+local HEAD <const> = { "NAME", "ID", "STATE", "BACKEND", "CPUS", "MEMORY", "USED", "AGE",
+  "COMMANDS" }
 
 local function print_json(found)
   local json, frame = require "kavach.json", require "kavach.sandbox.control.frame"
@@ -38,7 +44,7 @@ local function print_json(found)
   for _, each in ipairs(found) do
     if each.busy then busy[#busy + 1] = math.tointeger(each.host:match "^%d+") end
     for _, box in ipairs(each.sandboxes) do
-      for _, field in ipairs { "name", "boot_ms", "qemu_pid" } do
+      for _, field in ipairs { "name", "boot_ms", "qemu_pid", "pss_kb", "template" } do
         if box[field] == nil then box[field] = json.null end
       end
       list[#list + 1] = box
@@ -57,7 +63,7 @@ local function run(args)
   local rows = { not args.quiet and HEAD or nil }
   for _, each in ipairs(found) do
     if each.busy and not args.quiet then
-      rows[#rows + 1] = { "-", each.host:match "^%d+", "busy", "", "", "", "", "" }
+      rows[#rows + 1] = { "-", each.host:match "^%d+", "busy" }
     end
     for _, box in ipairs(each.sandboxes) do
       rows[#rows + 1] = args.quiet and { box.name or box.id } or row(box)

@@ -15,6 +15,20 @@ function M.age(ms)
   return "0s"
 end
 
+local SIZES <const> = {
+  { 1 << 30, "G", "%.1f" }, { 1 << 20, "M", "%.0f" }, { 1 << 10, "K", "%.0f" },
+}
+
+--- "74M", "1.5G": a size in binary units.
+---@param bytes integer
+---@return string
+function M.size(bytes)
+  for _, unit in ipairs(SIZES) do
+    if bytes >= unit[1] then return unit[3]:format(bytes / unit[1]) .. unit[2] end
+  end
+  return bytes .. "B"
+end
+
 --- The text, or what it begins with and a mark, in at most `most` characters.
 ---@param text string UTF-8
 ---@param most integer

@@ -47,15 +47,30 @@ local function commands(box)
   return list
 end
 
+-- What a process really has in memory, in KiB: all that is its own, and its part of what it shares
+-- with others, as copies of one template do. nil if the system does not tell.
+local function pss_kb(pid)
+  local file <close> = pid and io.open(("/proc/%d/smaps_rollup"):format(pid), "rb") or nil
+  local text = file and file:read "a"
+  return text and math.tointeger(tonumber(text:match "\nPss:%s*(%d+) kB"))
+end
+
+-- The digest of the template that it is a copy of. One that was made of it is not.
+local function copied(box)
+  local template = box.template
+  return template and not template.made and template.digest or nil
+end
+
 local function describe(box)
   local vm = box.vm
+  local qemu_pid = vm.child and vm.child:pid()
   return {
     id = box.id, name = box.name, state = box:state(), backend = box.backend,
     confidential = box.confidential, cpus = box.config.cpu_limit,
     memory_mb = box.config.memory_limit_mb, boot_ms = vm.boot_ms,
     created_ms = box.created_ns // 1000000, age_ms = core.now() - vm.started,
-    host_pid = core.getpid(), qemu_pid = vm.child and vm.child:pid(),
-    commands = commands(box),
+    host_pid = core.getpid(), qemu_pid = qemu_pid, pss_kb = pss_kb(qemu_pid),
+    template = copied(box), commands = commands(box),
   }
 end
 
