@@ -83,12 +83,19 @@ describe("the program's subcommands", function()
   end)
 
   it("end their help in lines that need no breaking", function()
+    local function check(name, known)
+      local parser = require("kavach.cli.options").parser("kavach x", known.configure)
+      local ending = (parser._epilog or ""):gsub("%s+$", "")
+      assert.is_true(parser:get_help():find(ending, 1, true) ~= nil, name)
+    end
     for name in require("lfs").dir "lua/kavach/cli" do
-      local found, known = pcall(require, "kavach.cli." .. (name:match "^(.*)%.lua$" or ""))
+      local module = "kavach.cli." .. (name:match "^(.*)%.lua$" or "")
+      local found, known = pcall(require, module)
       if found and type(known) == "table" and known.configure then
-        local parser = require("kavach.cli.options").parser("kavach x", known.configure)
-        local ending = (parser._epilog or ""):gsub("%s+$", "")
-        assert.is_true(parser:get_help():find(ending, 1, true) ~= nil, name)
+        check(name, known)
+        for _, action in ipairs(known.actions or {}) do
+          check(name .. " " .. action, require(module .. "." .. action))
+        end
       end
     end
   end)

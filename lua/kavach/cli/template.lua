@@ -10,11 +10,11 @@ local function configure(parser)
    kavach template build [OPTION…]   makes one, unless it is there
    kavach template clear             removes them
 
-Nobody has to: the first `kavach run` with a QEMU, a kernel and a machine of some size boots
-its guest and saves it on the way, and later ones start as copies of it, in a tenth of the
-time. They stand in $XDG_CACHE_HOME/kavach/templates (~/.cache/kavach/templates). Those not
-used for KAVACH_TEMPLATE_DAYS (30) go, and those used longest ago once all of them take more
-than KAVACH_TEMPLATE_MB (4096).
+Nobody has to: the first start with a QEMU, a kernel and a machine of some size boots its
+guest and saves it on the way; later ones start as copies of it, in a tenth of the time,
+unless --cold is given. Templates are kept in $XDG_CACHE_HOME/kavach/templates (without
+that variable ~/.cache/kavach/templates). Those not used for KAVACH_TEMPLATE_DAYS (30) go,
+and those used longest ago once all take more than KAVACH_TEMPLATE_MB (4096).
 
 Each has --help.]]
 end

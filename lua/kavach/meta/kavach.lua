@@ -19,7 +19,7 @@
 ---@field process table child processes: exec, start
 ---@field sandbox fun(options: kavach.SandboxOptions?): kavach.Sandbox?, kavach.Error?
 ---@field pool fun(options: kavach.PoolOptions?): kavach.Pool?, kavach.Error? sandboxes that wait
----@field template table saved guests: list, clear, build
+---@field template table saved guests: list, find, clear, build
 ---@field control table sandboxes reached from outside: listen, close, register
 ---@field measured_initrd fun(options: table): string?, kavach.Error? the initramfs of a measured
 --- command
