@@ -145,6 +145,22 @@ describe("kavach template list", function()
     assert.matches(" bad: its memory is damaged$", line)
   end)
 
+  it("takes for bad what is marked, however long the reason is, or what the mark is", function()
+    local _, folder = plant "a"
+    assert(core.private_file(folder .. "/bad", ("because "):rep(10000)))
+    local one, line = shown()
+    assert.matches("^because because", one.bad)
+    assert.matches("bad: because .*…$", line)
+    assert.is_true(#line < 240)
+    assert(os.remove(folder .. "/bad"))
+    for _, mark in ipairs { "mkfifo '%s'", "mkdir '%s'", "ln -s nowhere '%s'", "touch '%s'" } do
+      assert(os.execute(mark:format(folder .. "/bad")))
+      assert.equal("", shown().bad)
+      assert(os.remove(folder .. "/bad"))
+    end
+    assert.equal(json.null, shown().bad)
+  end)
+
   it("shows one whose manifest cannot be read, and why", function()
     local digest, folder = plant "a"
     local path = folder .. "/manifest.json"
@@ -172,6 +188,15 @@ describe("kavach template list", function()
     is_bad "it is a link, not a file"
     assert(os.remove(path))
     is_bad "No such file"
+  end)
+
+  it("shows one with the manifest of another", function()
+    local other = core.hash "b"
+    plant("a", nil, other)
+    assert.matches("the manifest of another template$", shown().bad)
+    assert(os.execute(("rm -r '%s/%s'"):format(templates, other)))
+    plant("a", { digest = "../../elsewhere" })
+    assert.matches("the manifest of another template$", shown().bad)
   end)
 
   it("lets no text of a manifest or a mark reach the terminal as it is", function()
@@ -282,13 +307,12 @@ describe("kavach template clear", function()
 
   it("removes those that are bad", function()
     local good = plant "a"
-    local bad, folder = plant "b"
+    local _, folder = plant "b"
     assert(core.private_file(folder .. "/bad", "why\n"))
     plant("c", { backend = 1 })
     assert.equal(0, document("clear --json --bad " .. good).removed)
     assert.equal(2, document "clear --json --bad".removed)
     assert.same({ good }, listed())
-    assert.not_equal(good, bad)
   end)
 
   it("removes those that were not used for so long", function()
@@ -306,6 +330,28 @@ describe("kavach template clear", function()
       assert.equal(each[2], document("clear --json --unused " .. each[1]).removed, each[1])
       assert.same(table.move(digests, 1, left - each[2], 1, {}), listed())
     end
+  end)
+
+  it("leaves alone what a link in the place of one leads to", function()
+    local elsewhere = cache .. "/elsewhere"
+    assert(lfs.mkdir(elsewhere))
+    host.write(elsewhere .. "/precious", "x")
+    assert(core.private_directory(templates))
+    assert(lfs.link(elsewhere, templates .. "/" .. core.hash "a", true))
+    assert.equal(1, document "clear --json".removed)
+    assert.is_true(exists(elsewhere .. "/precious"))
+    assert.same({}, listed())
+  end)
+
+  it("has no trouble with one that somebody else removes meanwhile", function()
+    local _, folder = plant "a"
+    plant "b"
+    assert.same({ 0, "2\n", "" }, { program.shell(([[XDG_CACHE_HOME='%s' '%s' -e '
+      print(require("kavach.sandbox.template.store").clear(function()
+        os.execute "rm -rf %s"
+        return true
+      end))']]):format(cache, program.kavach, folder)) })
+    assert.same({}, listed())
   end)
 
   it("says what it cannot remove", function()

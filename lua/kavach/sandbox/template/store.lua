@@ -18,7 +18,7 @@ local lfs = require "lfs"
 local store = {}
 
 local VERSION <const> = 1
-local MANIFEST_MOST <const> = 64 * 1024
+local MANIFEST_MOST <const>, REASON_MOST <const> = 64 * 1024, 4096
 local OTHERS_WRITE <const>, OTHERS <const> = tonumber("022", 8), tonumber("077", 8)
 
 ---@class kavach.template.file
@@ -127,6 +127,10 @@ local function manifest_of(folder)
   end
   sound = sound and is_file(manifest.memory, "memory") and is_file(manifest.state, "state")
   if not sound then return nil, path .. ": not a template's manifest" end
+  local name = folder:match "[^/]*$"
+  if manifest.digest ~= name or core.hash(manifest.key) ~= name then
+    return nil, path .. ": the manifest of another template"
+  end
   return manifest
 end
 
@@ -147,11 +151,13 @@ local function open(folder, entry)
   return nil, path .. ": another file has taken its place"
 end
 
----@param digest string
----@return string? why it is not to be used
+-- Why it is not to be used, if it is marked. However long that is, and whatever the mark is.
 local function bad_mark(folder)
-  local text = read(folder .. "/bad", 4096)
-  return text and text:gsub("%s+$", "")
+  local path = folder .. "/bad"
+  local kind = lfs.symlinkattributes(path, "mode")
+  local file <close> = kind == "file" and io.open(path, "rb") or nil
+  local text = file and file:read(REASON_MOST) or ""
+  return kind and text:gsub("%s+$", "") or nil
 end
 
 ---The template with that key, if there is one that can be used. Its files are open; what is in them
@@ -206,8 +212,11 @@ end
 
 -- ---- removing ----------------------------------------------------------------------------------
 
--- Removes a folder of files; what is not there is gone.
+-- Removes a folder of files; what is not there is gone. Of a link, what it leads to stays.
 local function remove_folder(folder)
+  local kind = lfs.symlinkattributes(folder, "mode")
+  if not kind then return true end
+  if kind ~= "directory" then return os.remove(folder) end
   local ok, names, state = pcall(lfs.dir, folder)
   if not ok then return lfs.symlinkattributes(folder, "mode") == nil, names end
   for name in names, state do
@@ -216,10 +225,13 @@ local function remove_folder(folder)
   return lfs.rmdir(folder)
 end
 
--- Takes it out of sight first, so that nobody finds half of it.
+-- Takes it out of sight first, so that nobody finds half of it. If somebody else has removed it
+-- meanwhile, it is gone, too.
 local function remove(base, digest)
+  local folder = base .. "/" .. digest
   local away = ("%s/.old-%s-%x"):format(base, digest, core.hrtime())
-  local ok, why = os.rename(base .. "/" .. digest, away)
+  local ok, why = os.rename(folder, away)
+  if not ok and not lfs.symlinkattributes(folder, "mode") then return true end
   if ok then ok, why = remove_folder(away) end
   if not ok then return nil, tostring(why) end
   return true
