@@ -54,6 +54,7 @@ describe("the README", function()
   -- #stock: some start stock Lua, which cannot load a module that was built with sanitizers.
   for _, block in ipairs(all) do
     local boots = block.code:find "kavach run" or block.code:find "kavach%.sandbox"
+      or block.code:find "kavach%.pool" or block.code:find "template build"
     local tags = boots and "#vm #stock" or "#stock"
     it(("has an example in line %d that works %s"):format(block.line, tags), function()
       local code, out, errors = run(block)

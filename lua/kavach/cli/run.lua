@@ -30,6 +30,9 @@ Without --json, output appears as it is made. With it, stdout and stderr are kep
 of each unless --max-output says otherwise) and printed in the document. Standard input
 goes to the command.
 
+The first guest of a kind boots, and is saved; later ones start as copies of it, unless
+--cold is given. kavach template looks after them.
+
 Exit codes: the command's own; 128+N if signal N ended it; 124 the time was up; 125
 kavach failed; 126 the command cannot be executed; 127 it was not found.
 
