@@ -92,13 +92,30 @@ local function a_minute(count, words)
   return count * 60000 / support.time { "/bin/sh", "-c", script }
 end
 
+-- The same of sandboxes that run a command each, in this process.
+local function sandboxes_a_minute(count, options)
+  local list = {}
+  for i = 1, count do list[i] = i end
+  return count * 60000 / milliseconds(function()
+    kavach.map(list, { concurrency = 2 }, function()
+      local box <close> = assert(kavach.sandbox(options))
+      assert(box:exec { "true" })
+    end)
+  end)
+end
+
 local function rate(runs)
+  local programs = {}
   local ours, theirs = support.interleave(runs,
-    function() return a_minute(TWO_AT_A_TIME, support.kavach .. " run true") end,
-    function() return a_minute(TWO_AT_A_TIME // 6, support.kavach .. " run --cold true") end)
+    function() return sandboxes_a_minute(TWO_AT_A_TIME) end,
+    function() return sandboxes_a_minute(TWO_AT_A_TIME // 6, { template = false }) end)
+  for i = 1, runs do
+    programs[i] = a_minute(TWO_AT_A_TIME, support.kavach .. " run true")
+  end
   return line {
     what = "clones, 2 at a time", peer = "cold boots, 2 at a time",
     unit = "/min", ours = ours, theirs = theirs, at_least = 9,
+    parts = { { what = "kavach run true under xargs -P2", unit = "/min", values = programs } },
   }
 end
 
@@ -112,16 +129,9 @@ local function jobs(runs)
   local file <close> = assert(io.open(script, "wb"))
   file:write("#!/bin/sh\nexec ", require("kavach.sandbox.quote").words(argv), "\n")
   file:close()
-  local many = {}
-  for i = 1, 100 do many[i] = i end
-  local ours, theirs = support.interleave(runs, function()
-    return #many * 60000 / milliseconds(function()
-      kavach.map(many, { concurrency = 2 }, function()
-        local box <close> = assert(kavach.sandbox())
-        assert(box:exec { "true" })
-      end)
-    end)
-  end, function() return a_minute(6, "sh " .. script) end)
+  local ours, theirs = support.interleave(runs,
+    function() return sandboxes_a_minute(100) end,
+    function() return a_minute(6, "sh " .. script) end)
   return line {
     what = "jobs, a fresh sandbox each, 2 at a time", peer = "bare cold boots under xargs -P2",
     unit = "/min", ours = ours, theirs = theirs, at_least = 7,
