@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "archive/place.h"
+#include "base/file.h"
 #include "base/tree.h"
 
 /* What a file of no bytes may take in the archive: its header, and two more with a path each, for
@@ -208,20 +209,6 @@ static int make_hard_link(unpacking *self, const char *target, const kv_place *p
 /* ---- all of it --------------------------------------------------------------------------------
  */
 
-static const char *kind_of(mode_t type) {
-  switch (type) {
-  case AE_IFIFO:
-    return "a FIFO";
-  case AE_IFSOCK:
-    return "a socket";
-  case AE_IFCHR:
-  case AE_IFBLK:
-    return "a device";
-  default:
-    return "neither a file nor a folder nor a link";
-  }
-}
-
 static int make_entry(unpacking *self, struct archive *archive, struct archive_entry *entry) {
   const char *path = archive_entry_pathname(entry);
   if (path == NULL) return kv_fail(self->error, "io", "a name that cannot be read");
@@ -247,7 +234,7 @@ static int make_entry(unpacking *self, struct archive *archive, struct archive_e
   else if (type == AE_IFLNK)
     status = make_symlink(self, entry, &place, path);
   else
-    status = kv_fail(self->error, "io", "%.400s: %s", path, kind_of(type));
+    status = kv_fail(self->error, "io", "%.400s: %s", path, kv_file_kind(type));
   kv_place_close(&place);
   return status;
 }

@@ -2,10 +2,14 @@
 #include "loop/lua_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <lauxlib.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
 
 FILE *kv_lua_file(lua_State *L, int index) {
   luaL_Stream *stream = luaL_checkudata(L, index, LUA_FILEHANDLE);
@@ -82,7 +86,43 @@ static int file_facts(lua_State *L) {
   return 3;
 }
 
+static int close_file(lua_State *L) {
+  luaL_Stream *stream = luaL_checkudata(L, 1, LUA_FILEHANDLE);
+  return luaL_fileresult(L, fclose(stream->f) == 0, NULL);
+}
+
+/* file_open(path, mode): as io.open(path, mode) with "r", which is the default, "w" or "a", but
+ * what is to be read must be a regular file or /dev/null, and nothing is waited for (base/file.h).
+ * A file; or nil, "PATH: why", and an errno. */
+static int file_open(lua_State *L) {
+  static const char *const modes[] = {"r", "w", "a", NULL};
+  static const int flags[] = {O_RDONLY, O_WRONLY | O_CREAT | O_TRUNC,
+                              O_WRONLY | O_CREAT | O_APPEND};
+  const char *path = luaL_checkstring(L, 1);
+  int mode = luaL_checkoption(L, 2, "r", modes);
+  luaL_Stream *stream = lua_newuserdatauv(L, sizeof *stream, 0);
+  stream->f = NULL;
+  stream->closef = NULL; /* closed, to Lua */
+  luaL_setmetatable(L, LUA_FILEHANDLE);
+  kv_error why;
+  int fd = kv_file_open(path, flags[mode], &why);
+  if (fd < 0) {
+    lua_pushnil(L);
+    lua_pushfstring(L, "%s: %s", path, why.message);
+    lua_pushinteger(L, -fd);
+    return 3;
+  }
+  stream->f = fdopen(fd, modes[mode]);
+  if (!stream->f) {
+    close(fd);
+    return luaL_fileresult(L, 0, path);
+  }
+  stream->closef = close_file;
+  return 1;
+}
+
 void kv_lua_file_functions(lua_State *L) {
-  static const luaL_Reg functions[] = {{"file_facts", file_facts}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"file_facts", file_facts}, {"file_open", file_open}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
 }

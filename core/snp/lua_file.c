@@ -6,16 +6,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
+
 /* What is read of a file at a time: it stays in the processor's second cache, so hashing it does
  * not wait for memory. */
 enum { PIECE = 128 << 10 };
 
 static int open_file(const char *path, kv_error *error) {
-  int fd;
-  do fd = open(path, O_RDONLY | O_CLOEXEC);
-  while (fd < 0 && errno == EINTR);
-  if (fd < 0) return kv_fail_errno(error, errno, "%s", path);
-  return fd;
+  kv_error why;
+  int fd = kv_file_open(path, O_RDONLY, &why);
+  return fd < 0 ? kv_fail(error, "io", "%s: %s", path, why.message) : fd;
 }
 
 /* 0 at the end; -1 and *error. */

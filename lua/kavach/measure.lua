@@ -125,7 +125,7 @@ local function cpus_problem(options)
 end
 
 local function size_of(file)
-  local handle, why = io.open(file, "rb")
+  local handle, why = core.file_open(file)
   local size = handle and handle:seek "end"
   if handle then handle:close() end
   if size then return size end

@@ -86,6 +86,12 @@ describe("kavach run", function()
       assert.is_true(os.execute("cmp -s /etc/passwd " .. back))
     end)
 
+    it("what a pipe brings, as a file", function()
+      assert.same({ 0, "hi300000\n", "" }, { guest.shell [[$K run --put <(printf hi):$T/piped \
+        --put /dev/stdin:$T/more "cd $T; cat piped; wc -c <more" \
+        < <(head -c 300000 /dev/zero)]] })
+    end)
+
     it("folders in before and out afterwards", function()
       local T = standin.folder
       assert(os.execute(("mkdir '%s/in' && echo hi >'%s/in/file'"):format(T, T)))
@@ -123,6 +129,10 @@ describe("kavach run", function()
     it("with 124 when the time is up while files go in", function()
       assert.equal(124, (guest.run({ "--timeout", "200ms", "--put", "/etc/passwd:/tmp/x", "true" },
         { qemu = standin.shell "exec sleep 1000" })))
+    end)
+
+    it("with 124 when the time is up while a pipe has nothing to put in", function()
+      assert.equal(124, (guest.shell "$K run --timeout 1s --put <(exec sleep 8):$T/x true"))
     end)
 
     it("with 124 though the command ignores SIGTERM and left a daemon", function()

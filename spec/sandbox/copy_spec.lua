@@ -124,6 +124,19 @@ describe("Files and folders", function()
     assert.matches("/host/a/pipe: neither a file nor a folder nor a link", why.message, 1, true)
   end)
 
+  it("that somebody would have to write, or that have no end, are not put", function()
+    shell("mkfifo '%s/pipe'", host_side)
+    local _ <close> = stream.listen(host_side .. "/socket")
+    for path, what in pairs { [host_side .. "/pipe"] = "a FIFO",
+      [host_side .. "/socket"] = "a socket", ["/dev/zero"] = "a device" } do
+      local ok, why = box:put(path, guest_side .. "/x")
+      assert.is_nil(ok)
+      assert.same({ "io", path, ("put: %s: it is %s, not a regular file"):format(path, what) },
+        { why.kind, why.path, why.message })
+    end
+    assert.same({}, names(guest_side))
+  end)
+
   for what, case in pairs {
     ["a FIFO"] = { "mkfifo x", "./x: a FIFO" },
     ["a link out"] = { "ln -s /etc x", "./x: a symbolic link to '/etc'" },

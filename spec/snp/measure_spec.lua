@@ -243,7 +243,8 @@ describe("kavach.measure", function()
 
     it("that is empty, or too large", function()
       assert.matches("/fw: the image is empty", refused("", { mode = "sev" }))
-      assert.matches("more than 67108864 bytes", refused("", { ovmf = "/dev/zero", mode = "sev" }))
+      local endless = host.endless(folder .. "/endless")
+      assert.matches("more than 67108864 bytes", refused("", { ovmf = endless, mode = "sev" }))
     end)
 
     it("with sections that cannot be", function()
@@ -448,11 +449,22 @@ describe("kavach.measure", function()
       assert.matches("/none: No such file", refused(image, { ovmf = folder .. "/none" }))
       assert.matches("Is a directory", refused(image, { kernel = "/dev/null", initrd = folder }))
       assert.matches("Is a directory", refused(image, { ovmf = folder }))
+      assert(os.execute(("mkfifo '%s/fifo'"):format(folder)))
+      for path, what in pairs { ["/dev/zero"] = "a device", [folder .. "/fifo"] = "a FIFO" } do
+        for _, files in ipairs { { kernel = path }, { ovmf = path },
+          { kernel = "/dev/null", initrd = path },
+          { mode = "snp:svsm", svsm = path, vars_size = 0 },
+          { mode = "snp:svsm", svsm = "/dev/null", vars_file = path } } do
+          assert.matches(("%s: it is %s, not a regular file"):format(path, what),
+            refused(image, files), 1, true)
+        end
+      end
+      local endless = host.endless(folder .. "/endless")
       for _ = 1, 20 do -- whichever of the two is read first
         assert.matches("Is a directory", refused(image, { kernel = folder, initrd = "/dev/null" }))
         assert.matches("Is a directory", refused(image, { kernel = "/dev/null", initrd = folder }))
         assert.matches("no KERNEL_HASHES", refused(firmware.image { metadata = false },
-          { kernel = "/dev/null", initrd = "/dev/zero" })) -- which has no end
+          { kernel = "/dev/null", initrd = endless }))
       end
     end)
   end)

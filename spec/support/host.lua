@@ -89,6 +89,14 @@ function M.write(path, text)
   return path
 end
 
+--- A file that takes longer to read than anybody waits. It takes no room.
+function M.endless(path)
+  local file <close> = assert(io.open(path, "wb"))
+  assert(file:seek("set", 1 << 40))
+  assert(file:write "\0")
+  return path
+end
+
 --- Runs a script in the program of this build: its exit code, standard output and standard error.
 function M.script(code, ...)
   local path = os.tmpname()

@@ -8,6 +8,7 @@
 
 local core = require "kavach.core"
 local err = require "kavach.err"
+local file = require "kavach.file"
 local snp = require "kavach.snp"
 
 local M = {}
@@ -41,15 +42,6 @@ function M.open(dir)
   return setmetatable({ dir = dir }, Cache)
 end
 
-local function read(path, most)
-  local f = io.open(path, "rb")
-  if not f then return nil end
-  local bytes, why = f:read(most + 1)
-  f:close()
-  if not bytes and not why then bytes = "" end -- an empty file
-  return bytes and #bytes <= most and bytes or nil
-end
-
 local function check_name(name)
   assert(#name <= 250 and name:find "^[%w._-]+$" and name:sub(1, 1) ~= ".", name)
   return name
@@ -62,12 +54,12 @@ end
 ---@return string? path or message
 function Cache:get(name)
   local index = self.dir .. "/index/" .. check_name(name)
-  local digest = read(index, 128)
+  local digest = file.read_all(index, 128)
   if not digest then return nil end
   digest = digest:match "^(%x+)\n$"
   if not digest or #digest ~= 64 then return nil, index .. " is damaged" end
   local path = self.dir .. "/objects/" .. digest
-  local bytes = read(path, OBJECT_MAX)
+  local bytes = file.read_all(path, OBJECT_MAX)
   if not bytes then return nil, path .. " is missing" end
   if snp.hex(snp.sha256(bytes)) ~= digest then return nil, path .. " is damaged" end
   return bytes, path

@@ -6,6 +6,7 @@
 --- and `nonce`. Each is one write to the end of the file, so that several may log to one; a file
 --- that was moved away is left, and another begun.
 
+local core = require "kavach.core"
 local err = require "kavach.err"
 local json = require "kavach.json"
 local lfs = require "lfs"
@@ -32,7 +33,7 @@ end
 local function open(self)
   for _ = 1, ATTEMPTS do
     local before = identity(self.path)
-    local file, why = io.open(self.path, "ab") -- O_APPEND
+    local file, why = core.file_open(self.path, "a")
     if not file then return nil, why end
     if before and identity(self.path) == before then
       file:setvbuf "no" -- one write for a line

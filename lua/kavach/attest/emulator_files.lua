@@ -3,6 +3,7 @@
 
 local core = require "kavach.core"
 local err = require "kavach.err"
+local file = require "kavach.file"
 local json = require "kavach.json"
 local lfs = require "lfs"
 local pem = require "kavach.attest.pem"
@@ -106,12 +107,9 @@ end
 -- ---- reading -----------------------------------------------------------------------------------
 
 local function read(dir, name)
-  local f, message = io.open(path_of(dir, name), "rb")
-  local text = f and f:read(FILE_MAX + 1)
-  if f then f:close() end
+  local text, message = file.read(path_of(dir, name), FILE_MAX)
   if not text then
-    return err.fail("io", ("no platform emulator in %s: %s"):format(dir,
-      message or name .. " cannot be read"), { path = dir })
+    return err.fail("io", ("no platform emulator in %s: %s"):format(dir, message), { path = dir })
   end
   if #text > FILE_MAX then
     return err.fail("io", ("%s has more than %d bytes"):format(path_of(dir, name), FILE_MAX))

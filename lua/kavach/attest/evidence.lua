@@ -5,6 +5,7 @@
 
 local check = require "kavach.check"
 local err = require "kavach.err"
+local file = require "kavach.file"
 local snp = require "kavach.snp"
 
 local M = {}
@@ -109,17 +110,15 @@ end
 
 -- ---- files -------------------------------------------------------------------------------------
 
---- The bytes of a file, at most one more than MAX_SIZE; or nil, an error and the system's number.
+--- The bytes of a file, or more than MAX_SIZE of them; or nil, an error and the system's number.
 ---@param path string
 ---@return string?
 ---@return kavach.Error?
 ---@return integer?
 function M.read(path)
-  local file <close>, why, code = io.open(path, "rb")
-  if not file then return nil, err.new("io", why, { op = "attest.load" }), code end
-  local bytes, message, number = file:read(M.MAX_SIZE + 1)
-  if bytes or not number then return bytes or "" end
-  return nil, err.new("io", ("%s: %s"):format(path, message), { op = "attest.load" }), number
+  local bytes, why, code = file.read(path, M.MAX_SIZE)
+  if bytes then return bytes end
+  return nil, err.new("io", why, { op = "attest.load" }), code
 end
 
 --- Reads evidence from a file (as `parse`) or a folder: report.bin, and certificates as snpguest

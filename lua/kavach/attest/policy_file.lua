@@ -24,7 +24,6 @@ local M = {}
 M.FORMAT = "kavach-policy"
 
 local SIZE_MAX <const> = 1 << 20
-local EISDIR <const> = 21
 
 local DOCUMENT <const> = {
   format = { enum = { M.FORMAT }, required = true },
@@ -50,25 +49,12 @@ function M.decode(text)
   return policy
 end
 
-local function slurp(path)
-  local file <close>, message = io.open(path, "rb")
-  if not file then return err.fail("io", message) end
-  local text, why, code = file:read(SIZE_MAX + 1)
-  if text and #text > SIZE_MAX then
-    return err.fail("invalid_argument", ("%s: more than %d bytes"):format(path, SIZE_MAX))
-  end
-  if not text and code then
-    return err.fail("io", ("%s: %s"):format(path, code == EISDIR and "a directory" or why))
-  end
-  return text or ""
-end
-
 --- Reads a file. An error of kind `io` means that it could not be read at all.
 ---@param path string
 ---@return kavach.Policy?
 ---@return kavach.Error?
 function M.load(path)
-  local text, why = slurp(path)
+  local text, why = require("kavach.file").read_all(path, SIZE_MAX)
   if not text then return nil, why end
   local policy
   policy, why = M.decode(text)

@@ -94,7 +94,7 @@ end
 local function dump_vmsas(args, result)
   for i = 0, args.vcpus - 1 do
     local name = ("vmsa%d.bin"):format(i)
-    local file, why = io.open(name, "wb")
+    local file, why = require("kavach.core").file_open(name, "w")
     local ok = file
     if file then
       ok, why = file:write(i == 0 and result.vmsa_bsp or result.vmsa_ap)

@@ -14,8 +14,8 @@ local function configure(parser)
     :convert(options.duration)
   parser:option("--workdir", "The folder that the command starts in."):argname "DIR"
   parser:option("--user", "Whom it runs as: a name or number, also with :GROUP."):argname "USER"
-  parser:option("--put", "Copy a file or folder into the guest before."):argname "SRC:DST"
-    :count "*"
+  parser:option("--put", "Copy a file, a pipe (<(…)) or a folder into the guest before."):count "*"
+    :argname "SRC:DST"
   parser:option("--get", "Copy a file or folder out of the guest afterwards."):argname "SRC:DST"
     :count "*"
   parser:option("--max-copy", "Bytes that each --put and --get may copy (default: 1 GiB).")
@@ -46,7 +46,7 @@ end
 local function measured_parts(planned)
   local made = planned.measured
   if not made then return nil end
-  local file <close> = io.open(made.initrd, "rb")
+  local file <close> = require("kavach.core").file_open(made.initrd)
   local size = file and file:seek "end"
   return {
     initrd = made.initrd,

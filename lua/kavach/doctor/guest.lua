@@ -24,7 +24,7 @@ local BAD_PAIRS <const> = {
 local function read_manifest(kernel)
   local folder, name = kernel:match "^(.*)/([^/]*)$"
   if name ~= "vmlinux" and name ~= "bzImage" then return nil end
-  local file <close> = io.open(folder .. "/manifest.json", "rb")
+  local file <close> = core.file_open(folder .. "/manifest.json")
   local text = file and file:read "a"
   local manifest = text and require("kavach.json").decode(text)
   if type(manifest) ~= "table" or type(manifest.kernel_release) ~= "string" then return nil end
@@ -33,7 +33,7 @@ end
 
 -- A bzImage says its release itself: boot.rst of the kernel, kernel_version at 0x20E.
 local function release_of_bzimage(kernel)
-  local file <close> = io.open(kernel, "rb")
+  local file <close> = core.file_open(kernel)
   local head = file and file:read(0x210) or ""
   if head:sub(0x203, 0x206) ~= "HdrS" then return nil end
   local at = string.unpack("<I2", head, 0x20F)

@@ -4,6 +4,7 @@
 
 local check = require "kavach.check"
 local err = require "kavach.err"
+local file = require "kavach.file"
 local snp = require "kavach.snp"
 local values = require "kavach.measure.values"
 
@@ -32,16 +33,13 @@ local ID_OPTIONS = {
   policy = { type = { "integer", "table" }, fn = policy_bits, default = USUAL_POLICY },
 }
 
-local function read_key(file)
-  local handle, why = io.open(file, "rb")
-  if not handle then return err.fail("io", why, { path = file }) end
-  local pem
-  pem, why = handle:read(MAX_KEY_SIZE)
-  handle:close()
+local function read_key(path)
+  local pem, why = file.read_all(path, MAX_KEY_SIZE)
+  if not pem then return nil, why end
   local digest
-  if pem then digest, why = snp.key_digest(pem) end
+  if pem ~= "" then digest, why = snp.key_digest(pem) end
   if digest then return pem, digest end
-  return err.fail("io", ("%s: %s"):format(file, why or "the key file is empty"), { path = file })
+  return err.fail("io", ("%s: %s"):format(path, why or "the key file is empty"), { path = path })
 end
 
 ---@class kavach.IdBlock

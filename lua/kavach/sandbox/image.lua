@@ -16,7 +16,7 @@ local function places()
 end
 
 local function exists(path)
-  local file = io.open(path, "rb")
+  local file = core.file_open(path)
   if file then file:close() end
   return file ~= nil
 end
@@ -91,7 +91,7 @@ end
 
 -- Documentation/arch/x86/boot.rst of the kernel: "HdrS" at 0x202.
 local function check_kernel(path, backend)
-  local file <close>, why = io.open(path, "rb")
+  local file <close>, why = core.file_open(path)
   if not file then return nil, why end
   local head, unreadable = file:read(0x206)
   if not head then
@@ -111,7 +111,7 @@ local function check_kernel(path, backend)
 end
 
 local function check_initrd(path)
-  local file <close>, why = io.open(path, "rb")
+  local file <close>, why = core.file_open(path)
   if not file then return nil, why end
   local head, unreadable = file:read(1)
   if not head then return nil, ("%s: %s"):format(path, unreadable or "the file is empty") end

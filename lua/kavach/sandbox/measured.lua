@@ -3,6 +3,7 @@
 -- equal bytes, so that whoever verifies a report can make the initramfs again.
 
 local config = require "kavach.sandbox.config"
+local core = require "kavach.core"
 local err = require "kavach.err"
 local wire = require "kavach.sandbox.wire"
 
@@ -82,7 +83,7 @@ function M.archive(payload, size)
 end
 
 local function read(path)
-  local file <close>, why = io.open(path, "rb")
+  local file <close>, why = core.file_open(path)
   local bytes
   if file then bytes, why = file:read "a" end
   if bytes then return bytes end

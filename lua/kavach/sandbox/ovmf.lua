@@ -3,6 +3,7 @@
 
 local config = require "kavach.sandbox.config"
 local console = require "kavach.sandbox.console"
+local core = require "kavach.core"
 
 local ovmf = {}
 
@@ -22,7 +23,7 @@ function ovmf.find(option)
   local given = option or os.getenv "KAVACH_OVMF"
   if given and given ~= "" then return config.absolute(given) end
   for _, path in ipairs(PLACES) do
-    local file = io.open(path, "rb")
+    local file = core.file_open(path)
     if file then file:close() return path end
   end
   return PLACES[1]
@@ -46,7 +47,7 @@ end
 ---@return string? why it cannot be used
 function ovmf.check(path)
   local shown = console.printable(path)
-  local file <close>, why = io.open(path, "rb")
+  local file <close>, why = core.file_open(path)
   if not file then return nil, "OVMF: " .. console.printable(why) end
   local bytes, unreadable = file:read(MOST + 1)
   if not bytes then

@@ -118,19 +118,15 @@ end
 ---@return boolean? true
 ---@return kavach.Error?
 function transfer.put(agent, source, target, max_bytes)
-  local file <close>, why = io.open(source, "rb")
+  local file <close>, why = require("kavach.file").source(source)
   if not file then return err.fail("io", "put: " .. why, { path = source }) end
-  local function unreadable_because(reason)
-    return err.fail("io", ("put: %s: %s"):format(source, reason), { path = source })
-  end
-  local head, unreadable = file:read(0)
-  if unreadable then return unreadable_because(unreadable) end
   if agent.lost then return nil, agent.lost end
   local self <close> = open(agent, ("put: %s in the guest"):format(target))
   self.outflow = flow.outflow(function(bytes) self:send(wire.STDIN, bytes) end, wire.PUT_WINDOW)
   self:send(wire.PUT, string.pack("<I4z", transfer.mode_of(source), target))
   local left = max_bytes
-  while head do
+  local unreadable
+  while true do
     local bytes
     bytes, unreadable = file:read(wire.DATA_MAX)
     if not bytes then break end
@@ -142,7 +138,9 @@ function transfer.put(agent, source, target, max_bytes)
     -- A target that cannot be written fails here, with the guest's reason.
     if not self.outflow:write(bytes) then break end
   end
-  if unreadable then return unreadable_because(unreadable) end
+  if unreadable then
+    return err.fail("io", ("put: %s: %s"):format(source, unreadable), { path = source })
+  end
   self.outflow:close()
   return wait(self)
 end

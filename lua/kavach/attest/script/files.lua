@@ -1,37 +1,19 @@
 --- The files of a policy in Lua, and of its data: read here, and run and parsed elsewhere.
 
 local err = require "kavach.err"
+local read_all = require("kavach.file").read_all
 local snp = require "kavach.snp"
 
 local M = {}
 
 local SOURCE_MAX <const>, FILES_MAX <const> = 1 << 20, 64
-local DATA_MAX <const>, PIECE <const> = 64 << 20, 1 << 12
-local EISDIR <const> = 21
-
--- The bytes of a file; or nil, and an error of kind `io`, or that it is too large.
-local function slurp(path, most)
-  local file <close>, message = io.open(path, "rb")
-  if not file then return err.fail("io", message) end
-  local parts, size = {}, 0
-  local piece = math.min(file:seek "end" or 0, most) + PIECE -- all of it, if it is a plain file
-  file:seek "set"
-  while size <= most do
-    local bytes, why, code = file:read(piece)
-    if not bytes and code then
-      return err.fail("io", ("%s: %s"):format(path, code == EISDIR and "a directory" or why))
-    end
-    if not bytes then return #parts == 1 and parts[1] or table.concat(parts) end
-    parts[#parts + 1], size, piece = bytes, size + #bytes, PIECE
-  end
-  return err.fail("invalid_argument", ("%s: more than %d bytes"):format(path, most))
-end
+local DATA_MAX <const> = 64 << 20
 
 local function read_data(given, data)
   for name in next, data do given.data_names[#given.data_names + 1] = name end
   table.sort(given.data_names)
   for _, name in ipairs(given.data_names) do
-    local bytes, why = slurp(data[name], DATA_MAX)
+    local bytes, why = read_all(data[name], DATA_MAX)
     if not bytes then return nil, err.wrap(why, ("data '%s'"):format(name)) end
     given.data[name] = bytes
     given.data_size = given.data_size + #bytes
@@ -60,7 +42,8 @@ local function add_likely(given, text)
   for _, name in ipairs(likely_names(text)) do
     local file, known = name .. ".lua", false
     for _, one in ipairs(given.files) do known = known or one.name == file end
-    local found = not known and #given.files < FILES_MAX and slurp(given.folder .. file, SOURCE_MAX)
+    local found = not known and #given.files < FILES_MAX
+      and read_all(given.folder .. file, SOURCE_MAX)
     if found then
       given.files[#given.files + 1] = { name = file, text = found }
       add_likely(given, found)
@@ -77,7 +60,7 @@ function M.data(folder, name)
   if name:find "^/" or ("/" .. name .. "/"):find("/../", 1, true) then
     return err.fail("invalid_argument", ("'%s' is not below the policy's folder"):format(name))
   end
-  return slurp(folder .. name, DATA_MAX)
+  return read_all(folder .. name, DATA_MAX)
 end
 
 --- Reads the policy's own file, and those of the data.
@@ -90,7 +73,7 @@ function M.read(path, data)
   local given = {
     path = path, folder = folder or "", files = {}, data = {}, data_names = {}, data_size = 0,
   }
-  local text, why = slurp(path, SOURCE_MAX)
+  local text, why = read_all(path, SOURCE_MAX)
   if not text then return nil, why end
   given.files[1] = { name = name or path, text = text }
   add_likely(given, text)
@@ -104,7 +87,7 @@ end
 ---@return true?
 ---@return kavach.Error?
 function M.add(given, name, by)
-  local text, why = slurp(given.folder .. name, SOURCE_MAX)
+  local text, why = read_all(given.folder .. name, SOURCE_MAX)
   if not text then
     return err.fail("invalid_argument", ("%s%s: %s"):format(given.folder, by, why.message))
   end

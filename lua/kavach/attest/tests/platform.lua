@@ -5,6 +5,7 @@
 
 local core = require "kavach.core"
 local emulator = require "kavach.attest.emulator"
+local file = require "kavach.file"
 local keys_of = require "kavach.attest.emulator_keys"
 local report_of = require "kavach.attest.emulator_report"
 
@@ -28,8 +29,7 @@ local function cache_folder()
 end
 
 local function kept_key(path)
-  local file <close> = path and io.open(path, "rb")
-  local text = file and file:read(KEY_MAX)
+  local text = path and file.read_all(path, KEY_MAX)
   return text and text:find "^%-%-%-%-%-BEGIN [A-Z ]*PRIVATE KEY%-%-%-%-%-\n" and text or nil
 end
 

@@ -159,7 +159,7 @@ end
 
 local function write_junit(path, result)
   local err = require "kavach.err"
-  local file <close>, why = io.open(path, "wb")
+  local file <close>, why = require("kavach.core").file_open(path, "w")
   if not file then return err.fail("io", "--junit: " .. why) end
   local ok, message = file:write(require("kavach.attest.tests.junit").text(result))
   if ok then ok, message = file:flush() end

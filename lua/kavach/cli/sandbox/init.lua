@@ -11,6 +11,8 @@ local options = require "kavach.cli.options"
 
 local M = {}
 
+local ENV_FILE_MAX <const> = 1 << 20 -- more than a guest is told at once (core/guest/wire.h)
+
 local GROUPS <const> = {}
 for i, name in ipairs { "machine", "limits", "network", "root", "name" } do
   GROUPS[i] = require("kavach.cli.sandbox." .. name)
@@ -33,10 +35,8 @@ local function set_variable(env, text, where)
 end
 
 local function read_file(env, path)
-  local file <close>, why = io.open(path, "rb")
-  if not file then return wrong("--env-file: %s", why) end
-  local text, unreadable = file:read "a"
-  if not text then return wrong("--env-file: %s: %s", path, unreadable) end
+  local text, why = require("kavach.file").read_all(path, ENV_FILE_MAX)
+  if not text then return wrong("--env-file: %s", why) end
   local number = 0
   for line in text:gmatch "([^\n]*)\n?" do
     number = number + 1

@@ -63,7 +63,7 @@ function M.format(head)
 end
 
 local function check_image(checked)
-  local file <close>, why = io.open(checked.image, "rb")
+  local file <close>, why = require("kavach.core").file_open(checked.image)
   if not file then return refusal("image", "cannot be opened: " .. why) end
   local head, unreadable = file:read(2048)
   if unreadable then
