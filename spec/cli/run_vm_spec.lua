@@ -37,6 +37,18 @@ describe("kavach run in a real virtual machine #vm", function()
     assert.matches("the network refused 10.0.2.2:10/tcp", errors, 1, true)
   end)
 
+  it("boots with the memory that is said to be enough, and not at all with less than the kernel's",
+    function()
+      assert.equal(0, (guest.run({ "--memory", "96", "true" }, { real = true })))
+      for _, mb in ipairs { "8", "64", "1" } do
+        local code, _, errors = guest.run({ "--memory", mb, "true" }, { real = true })
+        assert.equal(125, code)
+        assert.matches(("memory_limit_mb = %s (--memory) is too little to boot"):format(mb), errors,
+          1, true)
+        assert.matches("96 are enough for kavach's own", errors, 1, true)
+      end
+    end)
+
   it("is an error for a kernel that the guest cannot boot to its agent with", function()
     local other = os.tmpname()
     local file = io.open(other, "wb")

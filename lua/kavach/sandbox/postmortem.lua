@@ -1,12 +1,10 @@
 -- What else can be said when QEMU did not even bring up a guest.
 
 local err = require "kavach.err"
+local image = require "kavach.sandbox.image"
 local version = require "kavach.sandbox.version"
 
 local postmortem = {}
-
--- With less, Debian's kernel and our initramfs end in any way: with a panic, a reset, or never.
-local ENOUGH_MB <const> = 96
 
 ---@param cause kavach.Error
 ---@param qemu kavach.qemu
@@ -21,9 +19,9 @@ function postmortem.explain(cause, qemu, memory_mb)
     found, more = version.ask(qemu)
     more = more or version.too_old(found)
   end
-  if not more and memory_mb < ENOUGH_MB then
+  if not more and memory_mb < image.ENOUGH_MB then
     more = ("the guest may need more memory than %d MiB to boot; %d are enough for kavach's own")
-      :format(memory_mb, ENOUGH_MB)
+      :format(memory_mb, image.ENOUGH_MB)
   end
   if more then cause.message = cause.message .. "; " .. more end
   return cause
