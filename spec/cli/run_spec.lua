@@ -35,6 +35,16 @@ describe("kavach run", function()
       assert.equal(127, (guest.run { "no-such-program" })) -- the shell's own
     end)
 
+    it("what keeps the guest from running it as that user", function()
+      for user, why in pairs {
+        nosuch = "user nosuch: not in the guest's /etc/passwd",
+        ["0:nosuch"] = "group nosuch: not in the guest's /etc/group",
+      } do
+        assert.same({ 125, "", ("kavach: run: %s\n"):format(why) },
+          { guest.run { "--user", user, "true" } })
+      end
+    end)
+
     it("128 and the signal that ended the command", function()
       assert.equal(137, (guest.run { "kill -9 $$" }))
     end)

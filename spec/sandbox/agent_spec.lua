@@ -11,6 +11,8 @@ local standin = require "support.standin"
 local task = require "kavach.task"
 local wire = require "kavach.sandbox.wire"
 
+local EINVAL <const> = 22
+
 local function u32(n) return string.pack("<I4", n) end
 
 local WELCOME <const> = wire.frame(wire.WELCOME, 0, u32(wire.VERSION) .. u32(0) .. "k\0a\0")
@@ -51,6 +53,27 @@ describe("The agent's client, with the real agent,", function()
     exit, why = guest.run { "/etc/passwd" }
     assert.is_nil(exit)
     assert.same({ 13, true }, { why.errno, why.is_program })
+  end)
+
+  it("says which user or group there is not, and no more", function()
+    local long = ("x"):rep(200)
+    for user, message in pairs {
+      ["no such"] = "user no such: not in the guest's /etc/passwd",
+      ["nosuch:root"] = "user nosuch: not in the guest's /etc/passwd",
+      ["root:nosuch"] = "group nosuch: not in the guest's /etc/group",
+      ["0:-1"] = "group -1: not in the guest's /etc/group",
+      [long .. "y"] = ("user %s: not in the guest's /etc/passwd"):format(long),
+      [("x"):rep(600)] = "user: the name is too long",
+    } do
+      for _, given in ipairs { "true", { "true" }, { "user" }, { "user nosuch" } } do
+        local exit, why = guest.run(given, { user = user })
+        assert.is_nil(exit)
+        assert.same({ "exec_failed", EINVAL, false, message },
+          { why.kind, why.errno, why.is_program, why.message })
+      end
+    end
+    local _, why = guest.run { "user x: y" }
+    assert.equal("user x: y: not found in the guest", why.message)
   end)
 
   it("tells a missing folder from a missing program", function()

@@ -8,6 +8,8 @@ local signals = require "kavach.sandbox.signals"
 local waiters = require "kavach.sandbox.waiters"
 local wire = require "kavach.sandbox.wire"
 
+local EINVAL <const> = 22 -- in the guest: Linux, include/uapi/asm-generic/errno-base.h
+
 ---@class kavach.command
 ---@field stdout kavach.inflow
 ---@field stderr kavach.inflow
@@ -89,16 +91,24 @@ local function end_with(self, exit, cause)
   self.changed:wake()
 end
 
+-- What is wrong with a program, the folder or the guest itself is told by errno; with a user or a
+-- group by the agent, in a text that needs no more (core/guest/wire.h).
+local function failure(self, errno, what, is_program)
+  if not is_program and errno == EINVAL and (what:find "^user" or what:find "^group") then
+    return what
+  end
+  -- A shell line's name is the whole line.
+  local name = #self.name <= 200 and self.name or self.name:sub(1, 200) .. "…"
+  local message = is_program and explain(name, errno, what) or explain(what, errno, "")
+  return message .. " in the guest"
+end
+
 local function on_failed(self, payload)
   local errno, what = wire.parse_failed(payload)
   if not errno then return what end
   self.agent:ended(self.number)
-  -- A shell line's name is the whole line.
-  local name = #self.name <= 200 and self.name or self.name:sub(1, 200) .. "…"
   local is_program = what == self.program
-  -- What is wrong with the user, the folder or the guest itself, the agent says in words.
-  local message = is_program and explain(name, errno, what) or explain(what, errno, "")
-  end_with(self, nil, err.new("exec_failed", message .. " in the guest",
+  end_with(self, nil, err.new("exec_failed", failure(self, errno, what, is_program),
     { errno = errno, is_program = is_program }))
 end
 
