@@ -17,8 +17,8 @@ local function configure(parser)
   inputs.configure_log(parser)
   parser:epilog [[
 Certificates that evidence does not bring are taken from what `kavach certs fetch` kept.
-A pipe is read as a file if the shell hands it over, as /dev/stdin or <(…); a FIFO by its
-name is refused.
+A pipe is read as a file if the shell hands it over, as /dev/stdin or <(…); a FIFO by
+its name is refused.
 
 Without --policy, `baseline` decides: genuine, VMPL 0, no debug, no migration agent, no
 CXL, and of a VCEK's report a chip id that is not masked. Whether it is genuine is told
