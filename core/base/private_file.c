@@ -19,8 +19,10 @@ static bool is_directory(const char *path) {
 
 /* Somebody else may make it at the same time. */
 static int make_one(const char *path, kv_error *error) {
-  if (mkdir(path, DIRECTORY_MODE) == 0 || is_directory(path)) return 0;
-  return kv_fail_errno(error, errno, "cannot make the directory %s", path);
+  if (mkdir(path, DIRECTORY_MODE) == 0) return 0;
+  int failed = errno;
+  if (is_directory(path)) return 0;
+  return kv_fail_errno(error, failed, "cannot make the directory %s", path);
 }
 
 int kv_private_directory(const char *path, kv_error *error) {
