@@ -84,9 +84,11 @@ void kv_identity(struct kv_agent *agent, uint32_t id, const struct kv_identity_r
                        agent->set_up.limited
                    ? EBUSY
                    : 0;
-  snprintf(agent->machine_id, sizeof agent->machine_id, "%s", request->machine_id);
-  snprintf(agent->host_name, sizeof agent->host_name, "%s", request->host_name);
-  kv_clock_set(agent, request->time, true);
+  if (failed == 0) {
+    snprintf(agent->machine_id, sizeof agent->machine_id, "%s", request->machine_id);
+    snprintf(agent->host_name, sizeof agent->host_name, "%s", request->host_name);
+    if (request->time != 0) kv_clock_set(agent, request->time, true);
+  }
   if (failed == 0 && agent->is_init) {
     what = "the random numbers";
     failed = stir(request->entropy);

@@ -162,9 +162,10 @@ enum kv_wire_root_kind {
 
 /*
  * IDENTITY's payload: u64 nanoseconds since 1970 (UTC) as it is sent, to which the clock is set,
- * back as well; 64 bytes for the kernel's random pool, which all random numbers are made of anew;
- * string of 32 lower-case hex digits, the machine's id; string of 1 to 63 letters, digits and '-',
- * its host name. The names are in /etc/machine-id and /etc/hostname of each root that has an /etc.
+ * back as well (0: it stays as it is); 64 bytes for the kernel's random pool, which all random
+ * numbers are made of anew; string of 32 lower-case hex digits, the machine's id; string of 1 to 63
+ * letters, digits and '-', its host name. The names are in /etc/machine-id and /etc/hostname of
+ * each root that has an /etc.
  */
 
 #endif
