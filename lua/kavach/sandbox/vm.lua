@@ -7,7 +7,6 @@
 
 local core = require "kavach.core"
 local err = require "kavach.err"
-local task = require "kavach.task"
 local agent = require "kavach.sandbox.agent"
 local console = require "kavach.sandbox.console"
 local ending = require "kavach.sandbox.ending"
@@ -29,7 +28,6 @@ local CONSOLE_LINES <const> = 50
 ---@field boot_ms? integer from the start to the agent's WELCOME
 ---@field cause? kavach.Error why it died, if it did
 ---@field moving? boolean a move of moves.lua is under way
----@field replaced? boolean another is started in its place
 ---@field asked? string the command that QEMU has been told and has not answered
 local vm = {}
 vm.__index = vm
@@ -206,16 +204,23 @@ function vm:qmp()
   if self.control then return self.control end
   if not ending.alive(self) then return err.fail("io", "the VM does not run any more") end
   self.accepting = true
-  local finished, stream, why = pcall(task.wait, function(done)
-    pipe.accept(self.qmp_listener, done)
-    return function() self.qmp_listener:cancel_read() end
+  local answered, stream, why
+  pipe.accept(self.qmp_listener, function(...)
+    answered, stream, why = true, ...
+    self.changed:wake()
   end)
+  -- One that ends before it has connected never will.
+  local finished, told = pcall(self.changed.until_true, self.changed, function()
+    return answered or not ending.alive(self)
+  end)
+  if not answered and not self.qmp_listener:is_closed() then self.qmp_listener:cancel_read() end
   self.accepting = false
+  if stream then self.control = require("kavach.sandbox.qmp").new(stream) end
   self.changed:wake()
-  if not finished then error(stream, 0) end
-  if not stream then return err.fail("io", "QEMU's control port: " .. tostring(why)) end
-  self.control = require("kavach.sandbox.qmp").new(stream)
-  return self.control
+  if not finished then error(told, 0) end
+  if self.control then return self.control end
+  return err.fail("io", answered and "QEMU's control port: " .. tostring(why)
+    or "the VM does not run any more")
 end
 
 -- How it ends.
