@@ -125,7 +125,6 @@ local function start_vm(self, planned, on_step, more)
   }
   if not self.vm then return nil, why end
   set_up(self.vm.agent, planned.setup)
-  registry.add(self)
   if self.given_up then self.vm.agent:lose(self.given_up) end
   return self.vm
 end
@@ -138,6 +137,7 @@ local function boot(self, planned, on_step, boot_ms, maker)
   local started, why = start_vm(self, own, on_step,
     { boot_ms = boot_ms, files = maker and { maker.memory }, hold = maker ~= nil })
   if not started then return nil, why end
+  registry.add(self)
   if not maker then return true end
   local finished, ok, trouble = pcall(maker.run, maker, started)
   if not finished then
@@ -160,6 +160,7 @@ local function clone(self, planned, on_step, found)
   end, self.config.boot_timeout_ms)
   if started then
     self.template = { digest = found.manifest.digest }
+    registry.add(self)
     return true
   end
   if self.given_up then return nil, self.given_up end

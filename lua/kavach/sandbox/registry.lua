@@ -43,17 +43,19 @@ function registry.leave(self)
   self.name = nil
 end
 
----A VM of it has been started: it can be reached until that ends, unless another takes its place.
+---Its VM has been started: it can be reached until that ends.
 ---@param self kavach.Sandbox
 function registry.add(self)
   boxes[self.number] = self
   local vm, name, number = self.vm, self.name, self.number
-  vm.changed:watch(function()
-    if not vm.ended or vm.replaced or not number then return end
+  local function look()
+    if not vm.ended or not number then return end
     -- Not the sandbox itself: what the VM holds must not keep its owner alive.
     registry.leave { number = number, name = name }
     number = nil
-  end)
+  end
+  vm.changed:watch(look)
+  look()
 end
 
 ---Those that run, oldest first.
