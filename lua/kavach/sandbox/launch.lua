@@ -155,7 +155,7 @@ local function clone(self, planned, on_step, found)
   local own = plan.copy(planned)
   plan.add_identity(own, self.config, core.wall_clock())
   plan.use_memory_file(own, true)
-  local started, why = template.clone(found, function(more)
+  local started, why, innocent = template.clone(found, function(more)
     return start_vm(self, own, on_step, more)
   end, self.config.boot_timeout_ms)
   if started then
@@ -165,7 +165,7 @@ local function clone(self, planned, on_step, found)
   end
   if self.given_up then return nil, self.given_up end
   on_step("the copy of the template did not start, so the guest boots: " .. tostring(why))
-  template.condemn(found, tostring(why))
+  if not innocent then template.condemn(found, tostring(why)) end
   self.template = { why = tostring(why) }
 end
 

@@ -11,6 +11,8 @@ local template = {}
 
 -- How long a copy may take until it answers. It takes a tenth of a second where nothing else runs.
 local CLONE_MS <const> = 10000
+-- How long the end of a QEMU that has closed its control port may take.
+local LAST_WORDS_MS <const> = 1000
 -- So often one that turned out bad is made again.
 local FAILURES <const> = 3
 
@@ -46,7 +48,16 @@ end
 
 local IGNORE_SHARED <const> = { capability = "x-ignore-shared", state = true }
 
--- Gives QEMU the state, once the files are known to be sound.
+-- How it ended, if it is about to: QEMU closes its control port ahead of its last words.
+local function cause_of(vm, control, why)
+  if control.lost then
+    vm.changed:until_true(function() return vm.buried end, core.now() + LAST_WORDS_MS)
+  end
+  return vm.cause or why
+end
+
+-- Gives QEMU the state, once the files are known to be sound. It has been of use once the agent
+-- answers: what comes of the VM then is not its doing.
 local function restore(vm, checking)
   local control, why = vm:qmp()
   local sound, damage = checking:await()
@@ -55,12 +66,14 @@ local function restore(vm, checking)
   local json = require "kavach.json"
   local answer
   answer, why = control:execute("migrate-set-capabilities",
-    { capabilities = json.array { IGNORE_SHARED } })
+    { capabilities = json.array { IGNORE_SHARED } }, CLONE_MS)
   if answer ~= nil then
-    answer, why = control:execute("migrate-incoming", { uri = "fd:4" })
+    answer, why = control:execute("migrate-incoming", { uri = "fd:4" }, CLONE_MS)
   end
-  if answer == nil then return nil, vm.cause or why end
-  return vm:wait_ready()
+  if answer == nil then return nil, cause_of(vm, control, why) end
+  local ready
+  ready, why = vm:wait_ready()
+  return ready or vm.ready_at ~= nil, why
 end
 
 ---Starts a VM as a copy of the template, and waits until it is ready.
@@ -69,26 +82,26 @@ end
 ---@param boot_ms integer how long a boot may take; 0: for ever
 ---@return kavach.vm? vm
 ---@return any why
+---@return boolean? innocent it is not the template's fault
 function template.clone(found, start, boot_ms)
   local memory <close> = found.memory
   local state <close> = found.state
   local checking = task.spawn(check, found)
   local limit = boot_ms > 0 and math.min(CLONE_MS, boot_ms // 2) or CLONE_MS
   local vm, why = start { files = { memory, state }, boot_ms = math.max(limit, 1) }
-  local finished, ok, trouble
-  if vm then
-    finished, ok, trouble = pcall(restore, vm, checking)
-    if finished and ok then
-      store.touch(found)
-      return vm
-    end
-    vm.replaced = true
-    vm:destroy()
-    if not finished then error(ok, 0) end
-    why = trouble
+  if not vm then
+    checking:await()
+    return nil, why, true
   end
+  local finished, ok, trouble = pcall(restore, vm, checking)
+  if finished and ok then
+    store.touch(found)
+    return vm
+  end
+  vm:destroy()
+  if not finished then error(ok, 0) end
   checking:await()
-  return nil, why
+  return nil, trouble
 end
 
 -- ---- one that is made on the side --------------------------------------------------------------
