@@ -117,10 +117,11 @@ function template.look(planned, digest_key, on_step)
   local found, why, failures = store.find(digest_key)
   if found then return found end
   if why then on_step("no start from a template: " .. why) end
-  if why and (not failures or failures >= FAILURES) then return nil, nil, why end
+  if why and (not failures or failures > FAILURES) then return nil, nil, why end
   local maker
-  maker, why = require("kavach.sandbox.template.maker").begin(planned, digest_key, failures or 0)
-  return nil, maker, why and tostring(why)
+  maker, why, found =
+    require("kavach.sandbox.template.maker").begin(planned, digest_key, failures or 0)
+  return found, maker, why and tostring(why)
 end
 
 template.condemn = store.condemn

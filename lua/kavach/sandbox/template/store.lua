@@ -4,8 +4,10 @@
 --   DIGEST/memory-N        the guest's memory: pages that are all zero are holes
 --   DIGEST/state-N         the state of its devices, as QEMU writes it
 --   DIGEST/bad             why it is not to be used, if so
+--   DIGEST/good            one that was made again has been of use
 --   DIGEST.lock            locked by whoever makes it
---   .new-DIGEST            what is being made
+--   .new-DIGEST-N          what is being made
+--   .old-DIGEST-N          what is being removed
 --
 -- DIGEST is that of the key (key.lua), which the manifest has in full. A template appears by one
 -- rename, and N is another each time, so who has read a manifest finds the files that it names, or
@@ -178,7 +180,9 @@ function store.find(key)
   manifest, why = manifest_of(folder)
   if not manifest then return nil, why, 1 end
   local bad = bad_mark(folder)
-  if bad then return nil, ("it is marked bad: %s"):format(bad), manifest.failures + 1 end
+  -- One that has been of use before says nothing against the next.
+  local failures = lfs.attributes(folder .. "/good", "mode") and 1 or manifest.failures + 1
+  if bad then return nil, ("it is marked bad: %s"):format(bad), failures end
   if manifest.key ~= key then
     return nil, folder .. ": it is of another QEMU, kernel or machine", 1
   end
@@ -203,11 +207,15 @@ function store.condemn(found, why)
   core.private_file(folder .. "/bad", why .. "\n")
 end
 
----It has been used: what was not for long goes first.
+---It has been of use: what was not for long goes first.
 ---@param found kavach.template.found
 function store.touch(found)
   local base = store.folder()
-  if base then lfs.touch(base .. "/" .. found.manifest.digest) end
+  local folder = base and base .. "/" .. found.manifest.digest
+  if not folder or not lfs.touch(folder) then return end
+  if found.manifest.failures > 0 and not lfs.attributes(folder .. "/good", "mode") then
+    core.private_file(folder .. "/good", "")
+  end
 end
 
 -- ---- removing ----------------------------------------------------------------------------------
