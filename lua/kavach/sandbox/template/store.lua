@@ -73,7 +73,8 @@ local function objection(path, kind, forbidden)
     return ("%s: it belongs to user %d, not to this one"):format(path, facts.uid)
   end
   if facts.mode & forbidden ~= 0 then
-    return ("%s: others may write to it (mode %04o)"):format(path, facts.mode & 4095)
+    local what = facts.mode & OTHERS_WRITE ~= 0 and "write to" or "reach"
+    return ("%s: others may %s it (mode %04o)"):format(path, what, facts.mode & 4095)
   end
   return nil, facts
 end
@@ -136,8 +137,9 @@ local function manifest_of(folder)
   return manifest
 end
 
--- Opens a file of a template: of the size that it should have, and nobody else's.
-local function open(folder, entry)
+-- Opens a file of a template: of the size that it should have, and nobody else's. `how` is
+-- io.open's.
+local function open(folder, entry, how)
   local path = folder .. "/" .. entry.name
   local why, facts = objection(path, "file", OTHERS_WRITE)
   if why then return nil, why end
@@ -145,7 +147,7 @@ local function open(folder, entry)
     return nil, ("%s: %d bytes, not %d"):format(path, facts.size, entry.size)
   end
   local file
-  file, why = io.open(path, "rb")
+  file, why = io.open(path, how)
   if not file then return nil, why end
   local opened = core.file_facts(file)
   if opened and opened.ino == facts.ino and opened.dev == facts.dev then return file end
@@ -187,11 +189,12 @@ function store.find(key)
     return nil, folder .. ": it is of another QEMU, kernel or machine", 1
   end
   local memory, state
-  memory, why = open(folder, manifest.memory)
-  if memory then state, why = open(folder, manifest.state) end
+  -- QEMU opens it to write, too, though what it writes is its own.
+  memory, why = open(folder, manifest.memory, "r+b")
+  if memory then state, why = open(folder, manifest.state, "rb") end
   if state then return { manifest = manifest, memory = memory, state = state } end
   if memory then memory:close() end
-  return nil, why, manifest.failures + 1
+  return nil, why, failures
 end
 
 ---Marks a template, so that nobody uses it again.
