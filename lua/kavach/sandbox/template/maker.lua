@@ -5,8 +5,9 @@
 -- capability x-ignore-shared), to a socket. While it stands still for that, the memory is copied.
 
 local core = require "kavach.core"
-local lfs = require "lfs"
+local err = require "kavach.err"
 local json = require "kavach.json"
+local lock = require "kavach.sandbox.template.lock"
 local store = require "kavach.sandbox.template.store"
 local streams = require "kavach.stream"
 local task = require "kavach.task"
@@ -23,38 +24,29 @@ local STATE_SOCKET <const> = "state.sock"
 local maker = {}
 maker.__index = maker
 
--- The digests of those that this process makes: its locks do not keep out itself.
-local making = {}
-
 ---Begins, if nobody else is at it and there is none by now.
 ---@param planned kavach.plan
 ---@param key string
 ---@param failures integer
 ---@return kavach.template.maker?
 ---@return string? why
+---@return kavach.template.found? found there is one by now
 function maker.begin(planned, key, failures)
   local base, why = store.own_folder()
   if not base then return nil, why end
   local self = setmetatable({
     planned = planned, key = key, digest = core.hash(key), failures = failures,
   }, maker)
-  if making[self.digest] then return nil, "it is being made" end
-  self.lock, why = io.open(("%s/%s.lock"):format(base, self.digest), "ab")
+  self.lock, why = lock.take(base, self.digest)
   if not self.lock then return nil, why end
-  making[self.digest] = self
-  local locked = lfs.lock(self.lock, "w")
-  local there = locked and store.find(key)
-  if there then
-    there.memory:close()
-    there.state:close()
-  end
-  if locked and not there then
+  local there = store.find(key)
+  if not there then
     self.memory, why = core.memory_file(planned.launch.memory_mb * MIB)
     if self.memory then self.folder, why = store.begin(base, self.digest) end
     if self.folder then return self end
   end
   self:close()
-  return nil, why or "it is being made"
+  return nil, why, there
 end
 
 ---Ends it, and removes what was not published.
@@ -62,7 +54,6 @@ function maker:close()
   if self.folder and not self.published then store.abandon(self.folder) end
   if self.memory then self.memory:close() end
   if self.lock then self.lock:close() end
-  if making[self.digest] == self then making[self.digest] = nil end
   self.folder, self.memory, self.lock = nil, nil, nil
 end
 

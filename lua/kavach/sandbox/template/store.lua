@@ -16,6 +16,7 @@
 local core = require "kavach.core"
 local json = require "kavach.json"
 local lfs = require "lfs"
+local sweep = require "kavach.sandbox.template.sweep"
 
 local store = {}
 
@@ -223,19 +224,6 @@ end
 
 -- ---- removing ----------------------------------------------------------------------------------
 
--- Removes a folder of files; what is not there is gone. Of a link, what it leads to stays.
-local function remove_folder(folder)
-  local kind = lfs.symlinkattributes(folder, "mode")
-  if not kind then return true end
-  if kind ~= "directory" then return os.remove(folder) end
-  local ok, names, state = pcall(lfs.dir, folder)
-  if not ok then return lfs.symlinkattributes(folder, "mode") == nil, names end
-  for name in names, state do
-    if name ~= "." and name ~= ".." then os.remove(folder .. "/" .. name) end
-  end
-  return lfs.rmdir(folder)
-end
-
 -- Takes it out of sight first, so that nobody finds half of it. If somebody else has removed it
 -- meanwhile, it is gone, too.
 local function remove(base, digest)
@@ -243,7 +231,7 @@ local function remove(base, digest)
   local away = ("%s/.old-%s-%x"):format(base, digest, core.hrtime())
   local ok, why = os.rename(folder, away)
   if not ok and not lfs.symlinkattributes(folder, "mode") then return true end
-  if ok then ok, why = remove_folder(away) end
+  if ok then ok, why = sweep.remove(away) end
   if not ok then return nil, tostring(why) end
   return true
 end
@@ -262,12 +250,9 @@ local function entry_of(base, digest)
   local why = objection(folder, "directory", OTHERS)
   if not why then entry.manifest, why = manifest_of(folder) end
   entry.bad = why or bad_mark(folder)
-  local ok, names, state = pcall(lfs.dir, folder)
-  if ok then
-    for name in names, state do
-      local facts = name:sub(1, 1) ~= "." and core.file_facts(folder .. "/" .. name, "nofollow")
-      entry.bytes = entry.bytes + (facts and facts.allocated or 0)
-    end
+  for _, name in ipairs(sweep.names(folder) or {}) do
+    local facts = core.file_facts(folder .. "/" .. name, "nofollow")
+    entry.bytes = entry.bytes + (facts and facts.allocated or 0)
   end
   return entry
 end
@@ -278,13 +263,10 @@ end
 function store.list()
   local base, why = store.folder()
   if not base then return nil, why end
+  local names, unread = sweep.names(base)
+  if not names and lfs.attributes(base, "mode") then return nil, unread end
   local list = {}
-  local ok, names, state = pcall(lfs.dir, base)
-  if not ok then
-    if not lfs.attributes(base, "mode") then return list end
-    return nil, tostring(names)
-  end
-  for name in names, state do
+  for _, name in ipairs(names or {}) do
     if name:find "^%x+$" and #name == 32 then list[#list + 1] = entry_of(base, name) end
   end
   table.sort(list, function(a, b)
@@ -314,14 +296,15 @@ end
 
 -- ---- making one --------------------------------------------------------------------------------
 
----What is being made of a template: a folder that nobody finds yet.
+---What is being made of a template, by whoever has its lock: a folder that nobody finds yet.
 ---@param base string
 ---@param digest string
 ---@return string? folder
 ---@return string? why
 function store.begin(base, digest)
-  local folder = ("%s/.new-%s"):format(base, digest)
-  remove_folder(folder) -- of somebody who was killed
+  sweep.run(base, digest)
+  -- The supervisor of one that was killed may still be about to remove its own.
+  local folder = ("%s/.new-%s-%x"):format(base, digest, core.hrtime())
   -- Should this process be killed, its supervisor removes it.
   local ok, why = core.own_file(folder)
   if ok then ok, why = core.private_directory(folder) end
@@ -332,7 +315,7 @@ end
 ---Removes what was begun.
 ---@param folder string
 function store.abandon(folder)
-  remove_folder(folder)
+  sweep.remove(folder)
   core.disown_file(folder)
 end
 
