@@ -114,18 +114,25 @@ local function save_state(control, dir)
     capabilities = json.array {
       { capability = "events", state = true }, { capability = "x-ignore-shared", state = true },
     },
-  })
+  }, SAVE_MS)
   if not ok then return nil, why end
   local listener <close>, unheard = streams.listen(dir .. "/" .. STATE_SOCKET)
   if not listener then return nil, unheard end
-  ok, why = control:execute("migrate", { uri = "unix:" .. STATE_SOCKET })
+  -- What has failed may never connect.
+  control.changed:watch(function()
+    local status = migration_over(control)
+    if status and status ~= "completed" then listener:close() end
+  end)
+  ok, why = control:execute("migrate", { uri = "unix:" .. STATE_SOCKET }, SAVE_MS)
   if not ok then return nil, why end
   local state
   state, why = take(listener)
-  if not state then return nil, why end
-  local status = control.changed:until_true(function() return migration_over(control) end)
-  if status ~= "completed" then return nil, "QEMU could not save the machine: " .. status end
-  return state
+  local status = state and control.changed:until_true(function() return migration_over(control) end)
+    or migration_over(control)
+  if status and status ~= "completed" then
+    return nil, "QEMU could not save the machine: " .. status
+  end
+  return state, why
 end
 
 -- ---- its files ---------------------------------------------------------------------------------
@@ -176,11 +183,14 @@ local function publish(self, control, state, names, copy)
   return true
 end
 
--- Whatever has come of it, the machine goes on.
+-- Whatever has come of it, the machine goes on. If QEMU does not say so, it is given up.
 local function go_on(vm, control)
   control:send "migrate_cancel"
-  local answer, why = control:execute("cont", nil, SAVE_MS)
-  if answer == nil then vm:condemn(why) end
+  local finished, answer, why = pcall(control.execute, control, "cont", nil, SAVE_MS)
+  if not finished or answer == nil then
+    vm:condemn(finished and why or err.new("io", "QEMU did not answer cont"))
+  end
+  if not finished then error(answer, 0) end
 end
 
 local function save(self, vm)
