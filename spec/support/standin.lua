@@ -43,15 +43,18 @@ function M.shell(text)
   return program("#!/bin/sh\n" .. text .. "\n")
 end
 
---- A Lua script, in which `core` is kavach.core and `port` is the connection to the host. It runs
---- in the program of this build, which also works where stock Lua cannot load a module with
---- sanitizers.
+--- A Lua script. It runs in the program of this build, which also works where stock Lua cannot load
+--- a module with sanitizers.
+function M.interpreted(text)
+  return program(("#!%s\n"):format(build.absolute) .. text)
+end
+
+--- One in which `core` is kavach.core and `port` is the connection to the host.
 function M.lua(text)
-  return program(([[
-#!%s
+  return M.interpreted([[
 local core = require "kavach.core"
 local port = assert(core.connect "agent.sock")
-]]):format(build.absolute) .. text)
+]] .. text)
 end
 
 --- Serves as a guest would, with the real agent, but on this machine. It ends when the agent does.

@@ -354,15 +354,15 @@ end
 function store.evict(keep)
   local oldest = os.time() - setting("KAVACH_TEMPLATE_DAYS", 30) * DAY
   local room = setting("KAVACH_TEMPLATE_MB", 4096) * MIB
-  store.clear(function(entry) -- the one used last comes first
-    if entry.digest == keep then
-      room = room - entry.bytes
-      return false
-    end
-    if entry.used < oldest or entry.bytes > room then return true end
-    room = room - entry.bytes
-    return false
-  end)
+  local list, base = store.list() or {}, store.folder()
+  for _, entry in ipairs(list) do
+    if entry.digest == keep then room = room - entry.bytes end
+  end
+  for _, entry in ipairs(list) do -- the one used last comes first
+    local stays = entry.used >= oldest and entry.bytes <= room
+    if entry.digest ~= keep and stays then room = room - entry.bytes end
+    if entry.digest ~= keep and not stays then remove(base, entry.digest) end
+  end
 end
 
 store.own_folder = own_folder
