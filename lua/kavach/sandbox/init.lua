@@ -245,6 +245,8 @@ end
 ---@return boolean? true
 ---@return kavach.Error?
 function Sandbox:destroy()
+  -- One that starts is not started in another way instead.
+  self.given_up = self.given_up or err.new("cancelled", "the sandbox was destroyed")
   if not self.vm then return true end
   return self.vm:destroy()
 end
