@@ -347,7 +347,7 @@ describe("kavach template clear", function()
     local _, folder = plant "a"
     plant "b"
     assert.same({ 0, "2\n", "" }, { program.shell(([[XDG_CACHE_HOME='%s' '%s' -e '
-      print(require("kavach.sandbox.template.store").clear(function()
+      print(require("kavach.sandbox.template.shelf").clear(function()
         os.execute "rm -rf %s"
         return true
       end))']]):format(cache, program.kavach, folder)) })

@@ -6,7 +6,7 @@ local host = require "support.host"
 local lfs = require "lfs"
 local sandbox = require "kavach.sandbox"
 local standin = require "support.standin"
-local store = require "kavach.sandbox.template.store"
+local shelf = require "kavach.sandbox.template.shelf"
 
 local M = {}
 
@@ -65,7 +65,7 @@ end
 
 --- The only template, and the paths of its files.
 function M.only()
-  local list = assert(store.list())
+  local list = assert(shelf.list())
   assert(#list == 1, ("%d templates, not one"):format(#list))
   local entry = list[1]
   local folder = M.templates .. "/" .. entry.digest

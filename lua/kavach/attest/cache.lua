@@ -10,6 +10,7 @@ local core = require "kavach.core"
 local err = require "kavach.err"
 local file = require "kavach.file"
 local snp = require "kavach.snp"
+local xdg = require "kavach.xdg"
 
 local M = {}
 
@@ -24,15 +25,7 @@ Cache.__index = Cache
 ---@return string?
 ---@return string? message
 function M.default_dir()
-  local base = os.getenv "XDG_CACHE_HOME"
-  if not base or base:sub(1, 1) ~= "/" then -- the specification: relative ones are to be ignored
-    local home = os.getenv "HOME"
-    if not home or home:sub(1, 1) ~= "/" then
-      return nil, "neither XDG_CACHE_HOME nor HOME says where certificates may be kept"
-    end
-    base = home .. "/.cache"
-  end
-  return base .. "/kavach/certs"
+  return xdg.cache("certs", "certificates")
 end
 
 --- The cache in a directory, which is made when something is put there.

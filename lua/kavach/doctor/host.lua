@@ -97,10 +97,10 @@ end
 
 ---Without templates, every sandbox boots.
 function M.templates()
-  local store = require "kavach.sandbox.template.store"
-  local folder, why = store.own_folder()
+  local place = require "kavach.sandbox.template.place"
+  local folder, why = place.own()
   local list
-  if folder then list, why = store.list() end
+  if folder then list, why = require("kavach.sandbox.template.shelf").list() end
   if not list then
     return row.warning("no guest can be saved, so each sandbox boots: " .. why,
       { advice = "set XDG_CACHE_HOME to a folder that is yours alone" })

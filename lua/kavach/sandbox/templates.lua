@@ -9,7 +9,8 @@
 local check = require "kavach.check"
 local core = require "kavach.core"
 local err = require "kavach.err"
-local store = require "kavach.sandbox.template.store"
+local place = require "kavach.sandbox.template.place"
+local shelf = require "kavach.sandbox.template.shelf"
 
 local M = {}
 
@@ -57,7 +58,7 @@ end
 ---@return kavach.Template[]? templates
 ---@return kavach.Error?
 function M.list()
-  local entries, why = store.list()
+  local entries, why = shelf.list()
   if not entries then return failed(why) end
   local list = {}
   for i, entry in ipairs(entries) do list[i] = shown(entry) end
@@ -128,7 +129,7 @@ function M.clear(options)
     if not set then return nil, why end
   end
   local now, bytes, count = os.time(), 0
-  count, why = store.clear(function(entry)
+  count, why = shelf.clear(function(entry)
     local fits = (not set or set[entry.digest])
       and (options.bad == nil or (entry.bad ~= nil) == options.bad)
       and (not options.unused_ms or (now - entry.used) * 1000 >= options.unused_ms)
@@ -154,13 +155,13 @@ local function digest_for(checked)
   key, why = require("kavach.sandbox.template").key(checked, planned)
   if not key then return none(why) end
   local folder
-  folder, why = store.own_folder()
+  folder, why = place.own()
   if not folder then return none(why) end
   return core.hash(key)
 end
 
 local function entry_of(digest)
-  for _, entry in ipairs(store.list() or {}) do
+  for _, entry in ipairs(shelf.list() or {}) do
     if entry.digest == digest then return entry end
   end
 end

@@ -106,6 +106,28 @@ describe("A template", function()
     end)
   end)
 
+  it("is compared with its digests once, and again when somebody has written to it", function()
+    local one = with_template()
+    local digest, count = core.sparse_digest, 0
+    core.sparse_digest = function(...)
+      count = count + 1
+      return digest(...)
+    end
+    finally(function() core.sparse_digest = digest end)
+    assert.is_nil(start().made)
+    assert.equal(0, count)
+    for _, name in ipairs { "memory", "state" } do
+      run("touch -d '2020-01-01' '%s'", one[name])
+      assert.is_nil(start().made)
+      assert.is_nil(start().made)
+    end
+    assert.equal(2, count)
+    -- What somebody else says about it counts for nothing.
+    host.write(one.memory:match "^(.*)/" .. "/checked", ("x"):rep(5000))
+    assert.is_nil(start().made)
+    assert.equal(3, count)
+  end)
+
   describe("of which a bit has changed", function()
     for name, text in pairs { memory = "in the memory", state = "QEMU knows" } do
       it(("in its %s is of no use: the guest boots, and the next makes another"):format(name),

@@ -34,15 +34,19 @@ end
 
 -- Whether the files hold what was saved. Looked at by another thread while QEMU starts.
 local function check(found)
+  if found.checked then return true end
   local manifest = found.manifest
   local state = found.state:read "a" or ""
   found.state:seek "set" -- QEMU reads on from where the file is
   if core.hash(state) ~= manifest.state.digest then return nil, "its state is damaged" end
-  local job = core.sparse_digest(found.memory)
+  local job, why = core.sparse_digest(found.memory)
+  if not job then return nil, why end
   task.wait(function(done) core.work(job:work(), job, done) end)
-  local digest, why = job:result()
+  local digest
+  digest, why = job:result()
   if not digest then return nil, why end
   if digest ~= manifest.memory.digest then return nil, "its memory is damaged" end
+  store.confirm(found)
   return true
 end
 

@@ -11,7 +11,7 @@ local FORMAT <const> = 1
 ---One file as it is now: whatever writes to it, or puts another in its place, changes this.
 ---@param facts table of core.file_facts
 ---@return string
-local function identity(facts)
+function key.file_identity(facts)
   return ("%d:%d:%d:%d:%d"):format(facts.dev, facts.ino, facts.size, facts.mtime_ns, facts.ctime_ns)
 end
 
@@ -65,7 +65,7 @@ function key.of(planned)
   } do
     local facts, why = core.file_facts(file[2])
     if not facts then return nil, why end
-    lines[#lines + 1] = file[1] .. " " .. identity(facts)
+    lines[#lines + 1] = file[1] .. " " .. key.file_identity(facts)
   end
   return table.concat(lines, "\n") .. "\n" .. table.concat(words, "\n")
 end

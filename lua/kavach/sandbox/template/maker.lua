@@ -8,6 +8,7 @@ local core = require "kavach.core"
 local err = require "kavach.err"
 local json = require "kavach.json"
 local lock = require "kavach.sandbox.template.lock"
+local place = require "kavach.sandbox.template.place"
 local store = require "kavach.sandbox.template.store"
 local streams = require "kavach.stream"
 local task = require "kavach.task"
@@ -32,7 +33,7 @@ maker.__index = maker
 ---@return string? why
 ---@return kavach.template.found? found there is one by now
 function maker.begin(planned, key, failures)
-  local base, why = store.own_folder()
+  local base, why = place.own()
   if not base then return nil, why end
   local self = setmetatable({
     planned = planned, key = key, digest = core.hash(key), failures = failures,
@@ -137,7 +138,8 @@ end
 
 -- ---- its files ---------------------------------------------------------------------------------
 
-local function work(job)
+local function work(job, why)
+  if not job then return nil, why end
   task.wait(function(done) core.work(job:work(), job, done) end)
   return job:result()
 end
@@ -179,7 +181,7 @@ local function publish(self, control, state, names, copy)
   })
   if not ok then return nil, why end
   self.published = true
-  store.evict(self.digest)
+  require("kavach.sandbox.template.shelf").evict(self.digest)
   return true
 end
 

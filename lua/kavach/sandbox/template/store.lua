@@ -1,10 +1,11 @@
--- Where templates are kept: $XDG_CACHE_HOME/kavach/templates, or ~/.cache/kavach/templates.
+-- A template as it is kept, in the folder that place.lua names:
 --
 --   DIGEST/manifest.json   what it is of, and the sizes and digests of the two others
 --   DIGEST/memory-N        the guest's memory: pages that are all zero are holes
 --   DIGEST/state-N         the state of its devices, as QEMU writes it
 --   DIGEST/bad             why it is not to be used, if so
 --   DIGEST/good            one that was made again has been of use
+--   DIGEST/checked         when, and of which files, the digests were last found right
 --   DIGEST.lock            locked by whoever makes it
 --   .new-DIGEST-N          what is being made
 --   .old-DIGEST-N          what is being removed
@@ -15,14 +16,15 @@
 
 local core = require "kavach.core"
 local json = require "kavach.json"
+local key = require "kavach.sandbox.template.key"
 local lfs = require "lfs"
+local place = require "kavach.sandbox.template.place"
 local sweep = require "kavach.sandbox.template.sweep"
 
 local store = {}
 
 local VERSION <const> = 1
-local MANIFEST_MOST <const>, REASON_MOST <const> = 64 * 1024, 4096
-local OTHERS_WRITE <const>, OTHERS <const> = tonumber("022", 8), tonumber("077", 8)
+local MANIFEST_MOST <const>, REASON_MOST <const>, MARK_MOST <const> = 64 * 1024, 4096, 1024
 
 ---@class kavach.template.file
 ---@field name string
@@ -48,51 +50,9 @@ local OTHERS_WRITE <const>, OTHERS <const> = tonumber("022", 8), tonumber("077",
 ---@field manifest kavach.template.manifest
 ---@field memory userdata Lua's file
 ---@field state userdata Lua's file
+---@field checked boolean its digests were found right, and nobody has written to it since
 
--- ---- where, and whose --------------------------------------------------------------------------
-
----@return string? folder
----@return string? why
-function store.folder()
-  local base = os.getenv "XDG_CACHE_HOME"
-  if not base or base:sub(1, 1) ~= "/" then -- the specification: relative ones are to be ignored
-    local home = os.getenv "HOME"
-    if not home or home:sub(1, 1) ~= "/" then
-      return nil, "neither XDG_CACHE_HOME nor HOME says where templates may be kept"
-    end
-    base = home .. "/.cache"
-  end
-  return base .. "/kavach/templates"
-end
-
--- Why a file or folder is not to be trusted, if so; else what is known of it.
-local function objection(path, kind, forbidden)
-  local facts, why = core.file_facts(path, "nofollow")
-  if not facts then return why end
-  if facts.kind ~= kind then return ("%s: it is a %s, not a %s"):format(path, facts.kind, kind) end
-  if facts.uid ~= core.euid() then
-    return ("%s: it belongs to user %d, not to this one"):format(path, facts.uid)
-  end
-  if facts.mode & forbidden ~= 0 then
-    local what = facts.mode & OTHERS_WRITE ~= 0 and "write to" or "reach"
-    return ("%s: others may %s it (mode %04o)"):format(path, what, facts.mode & 4095)
-  end
-  return nil, facts
-end
-
----The folder, made if it is not there, and this user's alone.
----@return string? folder
----@return string? why
-local function own_folder()
-  local folder, why = store.folder()
-  if not folder then return nil, why end
-  local made
-  made, why = core.private_directory(folder)
-  if not made then return nil, why end
-  why = objection(folder, "directory", OTHERS)
-  if why then return nil, why end
-  return folder
-end
+-- ---- reading one -------------------------------------------------------------------------------
 
 local function read(path, most)
   local file <close>, why = io.open(path, "rb")
@@ -101,8 +61,6 @@ local function read(path, most)
   if #bytes > most then return nil, path .. ": too long" end
   return bytes
 end
-
--- ---- reading one -------------------------------------------------------------------------------
 
 local FIELDS <const> = {
   key = "string", digest = "string", qemu = "string", kernel = "string", backend = "string",
@@ -117,9 +75,9 @@ end
 
 ---@return kavach.template.manifest?
 ---@return string? why
-local function manifest_of(folder)
+function store.manifest(folder)
   local path = folder .. "/manifest.json"
-  local why = objection(path, "file", OTHERS_WRITE)
+  local why = place.file_objection(path)
   if why then return nil, why end
   local text
   text, why = read(path, MANIFEST_MOST)
@@ -142,7 +100,7 @@ end
 -- io.open's.
 local function open(folder, entry, how)
   local path = folder .. "/" .. entry.name
-  local why, facts = objection(path, "file", OTHERS_WRITE)
+  local why, facts = place.file_objection(path)
   if why then return nil, why end
   if facts.size ~= entry.size then
     return nil, ("%s: %d bytes, not %d"):format(path, facts.size, entry.size)
@@ -156,8 +114,27 @@ local function open(folder, entry, how)
   return nil, path .. ": another file has taken its place"
 end
 
+-- What stands in for the digests of files that were compared with them: whatever writes to one
+-- changes its times. Since the machine started: what a disk has forgotten meanwhile, no time tells.
+local function mark_of(found)
+  local boot <close> = io.open("/proc/sys/kernel/random/boot_id", "rb")
+  return table.concat({
+    boot and boot:read "l" or "", key.file_identity(core.file_facts(found.memory)),
+    key.file_identity(core.file_facts(found.state)),
+  }, "\n") .. "\n"
+end
+
+---The digests have been compared with the files.
+---@param found kavach.template.found
+function store.confirm(found)
+  local base = place.folder()
+  if base then
+    core.private_file(("%s/%s/checked"):format(base, found.manifest.digest), mark_of(found))
+  end
+end
+
 -- Why it is not to be used, if it is marked. However long that is, and whatever the mark is.
-local function bad_mark(folder)
+function store.bad_mark(folder)
   local path = folder .. "/bad"
   local kind = lfs.symlinkattributes(path, "mode")
   local file <close> = kind == "file" and io.open(path, "rb") or nil
@@ -167,33 +144,37 @@ end
 
 ---The template with that key, if there is one that can be used. Its files are open; what is in them
 ---has not been looked at yet.
----@param key string
+---@param wanted string its key
 ---@return kavach.template.found?
 ---@return string? why nil: there simply is none
 ---@return integer? failures of the one that is not to be used
-function store.find(key)
-  local base, why = own_folder()
+function store.find(wanted)
+  local base, why = place.own()
   if not base then return nil, why end
-  local digest = core.hash(key)
+  local digest = core.hash(wanted)
   local folder = base .. "/" .. digest
   if not lfs.symlinkattributes(folder, "mode") then return nil end
-  why = objection(folder, "directory", OTHERS)
+  why = place.objection(folder)
   if why then return nil, why end
   local manifest
-  manifest, why = manifest_of(folder)
+  manifest, why = store.manifest(folder)
   if not manifest then return nil, why, 1 end
-  local bad = bad_mark(folder)
+  local bad = store.bad_mark(folder)
   -- One that has been of use before says nothing against the next.
   local failures = lfs.attributes(folder .. "/good", "mode") and 1 or manifest.failures + 1
   if bad then return nil, ("it is marked bad: %s"):format(bad), failures end
-  if manifest.key ~= key then
+  if manifest.key ~= wanted then
     return nil, folder .. ": it is of another QEMU, kernel or machine", 1
   end
   local memory, state
   -- QEMU opens it to write, too, though what it writes is its own.
   memory, why = open(folder, manifest.memory, "r+b")
   if memory then state, why = open(folder, manifest.state, "rb") end
-  if state then return { manifest = manifest, memory = memory, state = state } end
+  if state then
+    local found = { manifest = manifest, memory = memory, state = state }
+    found.checked = read(folder .. "/checked", MARK_MOST) == mark_of(found)
+    return found
+  end
   if memory then memory:close() end
   return nil, why, failures
 end
@@ -202,10 +183,10 @@ end
 ---@param found kavach.template.found
 ---@param why string
 function store.condemn(found, why)
-  local base = own_folder()
+  local base = place.own()
   if not base then return end
   local folder = base .. "/" .. found.manifest.digest
-  local there = manifest_of(folder)
+  local there = store.manifest(folder)
   -- Meanwhile another may have taken its place.
   if not there or there.memory.name ~= found.manifest.memory.name then return end
   core.private_file(folder .. "/bad", why .. "\n")
@@ -214,84 +195,12 @@ end
 ---It has been of use: what was not for long goes first.
 ---@param found kavach.template.found
 function store.touch(found)
-  local base = store.folder()
+  local base = place.folder()
   local folder = base and base .. "/" .. found.manifest.digest
   if not folder or not lfs.touch(folder) then return end
   if found.manifest.failures > 0 and not lfs.attributes(folder .. "/good", "mode") then
     core.private_file(folder .. "/good", "")
   end
-end
-
--- ---- removing ----------------------------------------------------------------------------------
-
--- Takes it out of sight first, so that nobody finds half of it. If somebody else has removed it
--- meanwhile, it is gone, too.
-local function remove(base, digest)
-  local folder = base .. "/" .. digest
-  local away = ("%s/.old-%s-%x"):format(base, digest, core.hrtime())
-  local ok, why = os.rename(folder, away)
-  if not ok and not lfs.symlinkattributes(folder, "mode") then return true end
-  if ok then ok, why = sweep.remove(away) end
-  if not ok then return nil, tostring(why) end
-  return true
-end
-
----@class kavach.template.entry
----@field digest string
----@field manifest? kavach.template.manifest nil: it cannot be read
----@field bad? string why it is not used
----@field bytes integer on the disk
----@field used integer seconds since 1970
----@field failure? string
-
-local function entry_of(base, digest)
-  local folder = base .. "/" .. digest
-  local entry = { digest = digest, bytes = 0, used = lfs.attributes(folder, "modification") or 0 }
-  local why = objection(folder, "directory", OTHERS)
-  if not why then entry.manifest, why = manifest_of(folder) end
-  entry.bad = why or bad_mark(folder)
-  for _, name in ipairs(sweep.names(folder) or {}) do
-    local facts = core.file_facts(folder .. "/" .. name, "nofollow")
-    entry.bytes = entry.bytes + (facts and facts.allocated or 0)
-  end
-  return entry
-end
-
----All that there are, the one used last first.
----@return kavach.template.entry[]? entries
----@return string? why
-function store.list()
-  local base, why = store.folder()
-  if not base then return nil, why end
-  local names, unread = sweep.names(base)
-  if not names and lfs.attributes(base, "mode") then return nil, unread end
-  local list = {}
-  for _, name in ipairs(names or {}) do
-    if name:find "^%x+$" and #name == 32 then list[#list + 1] = entry_of(base, name) end
-  end
-  table.sort(list, function(a, b)
-    if a.used ~= b.used then return a.used > b.used end
-    return a.digest < b.digest
-  end)
-  return list
-end
-
----Removes templates: all, or those for which `which` is true. What runs as a copy of one goes on.
----@param which? fun(entry: kavach.template.entry): boolean
----@return integer? count
----@return string? why
-function store.clear(which)
-  local list, why = store.list()
-  if not list then return nil, why end
-  local base, count = store.folder(), 0
-  for _, entry in ipairs(list) do
-    if not which or which(entry) then
-      local ok, trouble = remove(base, entry.digest)
-      if not ok then return nil, trouble end
-      count = count + 1
-    end
-  end
-  return count
 end
 
 -- ---- making one --------------------------------------------------------------------------------
@@ -331,7 +240,7 @@ function store.publish(folder, manifest)
   if not ok then return nil, why end
   local target = base .. "/" .. manifest.digest
   if lfs.symlinkattributes(target, "mode") then
-    ok, why = remove(base, manifest.digest)
+    ok, why = sweep.retire(base, manifest.digest)
     if not ok then return nil, why end
   end
   ok, why = os.rename(folder, target)
@@ -339,32 +248,5 @@ function store.publish(folder, manifest)
   core.disown_file(folder)
   return true
 end
-
--- ---- not too many ------------------------------------------------------------------------------
-
-local MIB <const>, DAY <const> = 1024 * 1024, 24 * 3600
-
-local function setting(name, default)
-  return tonumber(os.getenv(name) or "") or default
-end
-
----Removes those that were not used for long, and, of the others, those used longest ago until what
----is left takes no more room than it may: KAVACH_TEMPLATE_DAYS (30) and KAVACH_TEMPLATE_MB (4096).
----@param keep string the digest of one that stays
-function store.evict(keep)
-  local oldest = os.time() - setting("KAVACH_TEMPLATE_DAYS", 30) * DAY
-  local room = setting("KAVACH_TEMPLATE_MB", 4096) * MIB
-  local list, base = store.list() or {}, store.folder()
-  for _, entry in ipairs(list) do
-    if entry.digest == keep then room = room - entry.bytes end
-  end
-  for _, entry in ipairs(list) do -- the one used last comes first
-    local stays = entry.used >= oldest and entry.bytes <= room
-    if entry.digest ~= keep and stays then room = room - entry.bytes end
-    if entry.digest ~= keep and not stays then remove(base, entry.digest) end
-  end
-end
-
-store.own_folder = own_folder
 
 return store

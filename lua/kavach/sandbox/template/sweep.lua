@@ -1,6 +1,7 @@
 -- Removing what is no template any more, or never became one: also what was left behind by
 -- processes that were killed together with their supervisors.
 
+local core = require "kavach.core"
 local lfs = require "lfs"
 local lock = require "kavach.sandbox.template.lock"
 
@@ -33,6 +34,22 @@ function sweep.remove(folder)
   local ok, why = os.remove(folder)
   if ok or not lfs.symlinkattributes(folder, "mode") then return true end
   return nil, why
+end
+
+---Removes a template: takes it out of sight first, so that nobody finds half of it. If somebody
+---else has removed it meanwhile, it is gone, too.
+---@param base string the folder of templates
+---@param digest string
+---@return boolean? true
+---@return string? why
+function sweep.retire(base, digest)
+  local folder = base .. "/" .. digest
+  local away = ("%s/.old-%s-%x"):format(base, digest, core.hrtime())
+  local ok, why = os.rename(folder, away)
+  if not ok and not lfs.symlinkattributes(folder, "mode") then return true end
+  if ok then ok, why = sweep.remove(away) end
+  if not ok then return nil, tostring(why) end
+  return true
 end
 
 -- What nobody makes any more, and locks of what is not there.
