@@ -217,12 +217,12 @@ static void end(supervisor *s) {
   struct pollfd signals = {.fd = s->signals, .events = POLLIN};
   for (int rounds = 0; rounds < 200; rounds++) {
     kill_children(s);
-    poll(&signals, 1, 10);
-    struct signalfd_siginfo seen;
-    while (read(s->signals, &seen, sizeof seen) > 0) continue;
     pid_t reaped;
     while ((reaped = waitpid(-1, NULL, WNOHANG)) > 0) rounds = 0;
     if (reaped < 0) break; /* ECHILD */
+    poll(&signals, 1, 10);
+    struct signalfd_siginfo seen;
+    while (read(s->signals, &seen, sizeof seen) > 0) continue;
   }
   for (size_t i = 0; i < s->directory_count; i++) kv_tree_remove(s->directories[i]);
   exit(0);
