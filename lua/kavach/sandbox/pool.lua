@@ -23,7 +23,7 @@ local SHARE <const> = 0.5
 local RETRY_MS <const>, RETRY_MOST_MS <const> = 500, 60000
 -- What a guest that waits does first, so that its user's first command is as quick as a later one:
 -- an emulator has translated by then what runs a command, and what answers when it is taken.
-local WARM_UP <const> = { "true", { "true" }, "true", { "true" } }
+local WARM_UP <const>, WARM_UP_MS <const> = { "true", { "true" }, "true", { "true" } }, 10000
 
 local OPTIONS = {
   size = { type = "integer", min = 1, max = 1000, default = 2 },
@@ -58,21 +58,44 @@ end
 
 -- ---- those that wait ---------------------------------------------------------------------------
 
-local function usable(entry)
-  return entry.box:state() == "running"
+-- Calls fn(pool) later, if somebody still has the pool then: one that nobody has is collected, and
+-- what waits in it with it.
+local function weakly(self, fn)
+  local held = setmetatable({ pool = self }, { __mode = "v" })
+  return function()
+    local pool = held.pool
+    if pool and not pool.closed then fn(pool) end
+  end
 end
 
-local function discard(self, entry)
-  self.count = self.count - 1
-  scheduler.background(function() pcall(entry.box.destroy, entry.box) end)
+local function usable(box)
+  return box:state() == "running"
 end
+
+-- What goes on beside whatever the pool's user does. To close the pool is to wait for it.
+local function beside(self, fn, ...)
+  local job
+  local function run(...)
+    pcall(fn, self, ...)
+    self.jobs[job] = nil
+  end
+  job = scheduler.background(run, ...)
+  self.jobs[job] = true
+  return job
+end
+
+local function destroy(_, box) box:destroy() end
 
 -- Lets go of those that have died or grown old. When the next one does, somebody looks again.
 local function sweep(self)
   local now, kept = core.now(), {}
   for _, entry in ipairs(self.waiting) do
     local old = self.max_age_ms > 0 and now - entry.since >= self.max_age_ms
-    if usable(entry) and not old then kept[#kept + 1] = entry else discard(self, entry) end
+    if usable(entry.box) and not old then
+      kept[#kept + 1] = entry
+    else
+      beside(self, destroy, entry.box)
+    end
   end
   self.waiting = kept
   if self.timer then self.timer:close() end
@@ -80,36 +103,43 @@ local function sweep(self)
   local first = kept[1]
   if first and self.max_age_ms > 0 then
     self.timer = core.timer(math.max(first.since + self.max_age_ms - now, 1),
-      function() self:fill() end)
+      weakly(self, self.fill))
   end
 end
 
-local function started(self, box)
-  local entry = { box = box, since = core.now() }
-  self.waiting[#self.waiting + 1] = entry
+local function add(self, box)
+  self.waiting[#self.waiting + 1] = { box = box, since = core.now() }
   self.failed, self.failures = nil, 0
-  box.vm.changed:watch(function()
-    if usable(entry) or self.closed or entry.taken or self.soon then return end
+  local vm = box.vm
+  local function look_soon(pool)
+    pool.soon = nil
+    pool:fill()
+  end
+  vm.changed:watch(weakly(self, function(pool)
+    if vm.state == "running" or pool.soon then return end
     -- Not right here, in a callback of what has just ended.
-    self.soon = core.timer(0, function()
-      self.soon = nil
-      self:fill()
-    end)
-  end)
+    pool.soon = core.timer(0, weakly(pool, look_soon))
+  end))
 end
 
 -- Starts one that waits until somebody takes it.
 local function start(self)
   local box, why = require("kavach.sandbox").new(self.options)
   if not box then return nil, why end
-  if self.closed then return box:destroy() end
+  local waits = false
+  local _ <close> = setmetatable({}, { __close = function()
+    if not waits then box:destroy() end
+  end })
   for _, command in ipairs(WARM_UP) do
     -- What is measured runs only its own command, and some root may have no shell: that is no harm.
-    if not box.config.measured and not self.closed then box:exec(command) end
+    if not box.config.measured then box:exec(command, { timeout_ms = WARM_UP_MS }) end
     box:health_check()
   end
-  if self.closed then return box:destroy() end
-  started(self, box)
+  if not usable(box) then
+    return nil, box.vm.cause or err.new("creation_failed", "it ended as soon as it ran")
+  end
+  waits = not self.closed
+  if waits then add(self, box) end
   return true
 end
 
@@ -118,13 +148,14 @@ local function start_one(self)
   self.starting = self.starting - 1
   if not finished then ok, why = nil, err.new("creation_failed", tostring(ok), { op = "pool" }) end
   if not ok and not self.closed then
-    self.count = self.count - 1
     self.failures, self.failed = self.failures + 1, why
+    self.failed_starts = self.failed_starts + 1
     local pause = math.min(RETRY_MS << math.min(self.failures - 1, 10), RETRY_MOST_MS)
-    self.retry = core.timer(pause, function()
-      self.retry = nil
-      self:fill()
-    end)
+    if self.retry then self.retry:close() end
+    self.retry = core.timer(pause, weakly(self, function(pool)
+      pool.retry = nil
+      pool:fill()
+    end))
   end
   self.changed:wake()
   self:fill()
@@ -134,30 +165,30 @@ end
 function Pool:fill()
   if self.closed then return end
   sweep(self)
-  while self.count < self.size and self.starting < self.starts and not self.retry do
-    self.count, self.starting = self.count + 1, self.starting + 1
-    scheduler.background(start_one, self)
+  while #self.waiting + self.starting < self.size and self.starting < self.starts
+    and not self.retry do
+    self.starting = self.starting + 1
+    beside(self, start_one)
   end
 end
 
 -- ---- what its user does ------------------------------------------------------------------------
 
--- The one that has waited longest, if it still answers.
+-- The one that has waited longest, if it still answers. It belongs to nobody while it is asked.
 local function next_one(self)
   while #self.waiting > 0 do
-    local entry = table.remove(self.waiting, 1)
-    if usable(entry) and entry.box:health_check() then
-      entry.taken = true
-      self.count = self.count - 1
-      return entry.box
-    end
-    discard(self, entry)
+    local box = table.remove(self.waiting, 1).box
+    self:fill()
+    local finished, healthy = pcall(box.health_check, box)
+    if finished and healthy and not self.closed then return box end
+    beside(self, destroy, box)
+    if not finished then error(healthy, 0) end
   end
 end
 
 ---Takes a sandbox out of the pool, which then belongs to the caller. If none is ready, waits for
 ---the next one.
----@param ms? integer at most so long
+---@param ms? integer at most so long (and a second for each that is there and does not answer)
 ---@return kavach.Sandbox? box
 ---@return kavach.Error? err
 function Pool:take(ms)
@@ -167,16 +198,16 @@ function Pool:take(ms)
   local deadline = ms and core.now() + ms
   while not self.closed do
     local box = next_one(self)
-    self:fill()
     if box then return box end
-    local failures = self.failures
+    self:fill()
+    local failed = self.failed_starts
     local woken = self.changed:until_true(function()
-      return #self.waiting > 0 or self.closed or self.failures > failures
+      return #self.waiting > 0 or self.closed or self.failed_starts > failed
     end, deadline)
     if not woken then
       return err.fail("timeout", ("no sandbox was ready within %d ms"):format(ms), { op = "pool" })
     end
-    if #self.waiting == 0 and self.failures > failures then return nil, self.failed end
+    if #self.waiting == 0 and self.failed then return nil, self.failed end
   end
   return err.fail("invalid_transition", "the pool is closed", { op = "pool" })
 end
@@ -196,19 +227,30 @@ function Pool:stats()
   }
 end
 
----Ends those that wait. What was taken stays its taker's.
+-- Waits until nothing goes on beside. A task that is called off leaves that to itself.
+local function settle(self)
+  local job = next(self.jobs)
+  while job do
+    job:await()
+    self.jobs[job] = nil
+    job = next(self.jobs)
+  end
+end
+
+---Ends those that wait, and those that are being started. What was taken stays its taker's.
 ---@return boolean true
 function Pool:close()
-  if self.closed then return true end
-  self.closed = true
-  for _, name in ipairs { "timer", "retry", "soon" } do
-    if self[name] then self[name]:close() end
+  if not self.closed then
+    self.closed = true
+    for _, name in ipairs { "timer", "retry", "soon" } do
+      if self[name] then self[name]:close() end
+    end
+    for job in next, self.jobs do job:cancel "the pool was closed" end
+    for _, entry in ipairs(self.waiting) do beside(self, destroy, entry.box) end
+    self.waiting = {}
+    self.changed:wake()
   end
-  local waiting = self.waiting
-  self.waiting = {}
-  self.changed:wake()
-  for _, entry in ipairs(waiting) do entry.box:destroy() end
-  self.changed:until_true(function() return self.starting == 0 end)
+  settle(self)
   return true
 end
 
@@ -231,8 +273,7 @@ end
 function M.new(options)
   options = check.table(OPTIONS, options, "pool", 2)
   if options.sandbox.name ~= nil then
-    return err.fail("invalid_argument", "pool: sandbox.name: those that wait cannot all be called "
-      .. "the same: leave it out", { op = "pool" })
+    error("pool: sandbox.name: those that wait cannot all be called the same: leave it out", 2)
   end
   local checked, why = config.check(options.sandbox, 2)
   if not checked then return nil, why end
@@ -241,8 +282,8 @@ function M.new(options)
   if not size then return nil, why end
   local self = setmetatable({
     options = options.sandbox, size = size, starts = options.starting,
-    max_age_ms = options.max_age_ms, waiting = {}, count = 0, starting = 0, failures = 0,
-    changed = waiters.new(),
+    max_age_ms = options.max_age_ms, waiting = {}, starting = 0, failures = 0, failed_starts = 0,
+    changed = waiters.new(), jobs = {},
   }, Pool)
   self:fill()
   return self
