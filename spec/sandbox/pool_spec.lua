@@ -74,7 +74,7 @@ describe("A pool", function()
     local box <close> = assert(pool:take())
     assert.equal(before[1], pid_of(box)) -- the one that has waited longest
     echo(box)
-    assert.equal(1, pool:stats().starting)
+    assert.equal(1, pool:stats().ready)
     filled(2)
     assert.equal(before[2], pids()[1])
   end)

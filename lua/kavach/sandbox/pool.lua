@@ -21,6 +21,8 @@ local HOUR_MS <const> = 3600 * 1000
 local SHARE <const> = 0.5
 -- How long after a start that failed the next one waits: twice as long each time, up to a minute.
 local RETRY_MS <const>, RETRY_MOST_MS <const> = 500, 60000
+-- How long the next start leaves the machine to whoever has taken one.
+local REFILL_MS <const> = 20
 -- What a guest that waits does first, so that its user's first command is as quick as a later one:
 -- an emulator has translated by then what runs a command, and what answers when it is taken.
 local WARM_UP <const>, WARM_UP_MS <const> = { "true", { "true" }, "true", { "true" } }, 10000
@@ -107,18 +109,22 @@ local function sweep(self)
   end
 end
 
+-- Looks in a while, and not right now: in a callback of what has just ended, or ahead of the first
+-- command of whoever has taken one, with which the start of the next would compete.
+local function fill_soon(self, ms)
+  if self.soon then return end
+  self.soon = core.timer(ms, weakly(self, function(pool)
+    pool.soon = nil
+    pool:fill()
+  end))
+end
+
 local function add(self, box)
   self.waiting[#self.waiting + 1] = { box = box, since = core.now() }
   self.failed, self.failures = nil, 0
   local vm = box.vm
-  local function look_soon(pool)
-    pool.soon = nil
-    pool:fill()
-  end
   vm.changed:watch(weakly(self, function(pool)
-    if vm.state == "running" or pool.soon then return end
-    -- Not right here, in a callback of what has just ended.
-    pool.soon = core.timer(0, weakly(pool, look_soon))
+    if vm.state ~= "running" then fill_soon(pool, 0) end
   end))
 end
 
@@ -178,7 +184,7 @@ end
 local function next_one(self)
   while #self.waiting > 0 do
     local box = table.remove(self.waiting, 1).box
-    self:fill()
+    fill_soon(self, REFILL_MS)
     local finished, healthy = pcall(box.health_check, box)
     if finished and healthy and not self.closed then return box end
     beside(self, destroy, box)
