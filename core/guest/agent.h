@@ -8,6 +8,7 @@
  * root.c     the root that commands see
  * limits.c   what bounds them
  * identity.c what tells the guest from others
+ * save.c     what is done before it is saved
  * network.c  the network interface
  * tool.c     the agent's own programs
  */

@@ -6,7 +6,7 @@
 #include "network.h"
 #include "request.h"
 #include "root.h"
-#include "text_file.h"
+#include "save.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -33,21 +33,6 @@ static bool hello(struct kv_agent *agent, const struct kv_frame *frame) {
   agent->greeted = true;
   /* A host of another version has learnt ours; there is no more to say to it. */
   return kv_get_u32(frame->payload) == KV_WIRE_VERSION;
-}
-
-/* What the first command needs is made now, and not in each copy: a group for it. What only fills
- * memory is given back: it would be in the saved guest's for ever. */
-static bool save(struct kv_agent *agent, const struct kv_frame *frame) {
-  if (agent->greeted || agent->set_up.saved) return false;
-  agent->set_up.saved = true;
-  struct kv_cgroup *group = kv_cgroup_acquire(&agent->cgroups);
-  if (group != NULL) kv_cgroup_release(&agent->cgroups, group);
-  int failed = agent->is_init ? kv_text_write("/proc/sys/vm/drop_caches", 0, "3\n") : 0;
-  if (failed == 0)
-    kv_send_done(agent, frame->channel, 0, 0);
-  else
-    kv_send_failed(agent, frame->channel, failed, "/proc/sys/vm/drop_caches");
-  return true;
 }
 
 /* After a set-up that failed nothing is started; before the first start it must be over. What was
@@ -151,7 +136,7 @@ static bool handle(struct kv_agent *agent, const struct kv_frame *frame) {
     kv_clock_set(agent, kv_get_u64(frame->payload), false);
     return true;
   case KV_WIRE_SAVE:
-    return save(agent, frame);
+    return kv_save(agent, frame->channel);
   case KV_WIRE_EXEC:
   case KV_WIRE_PUT:
   case KV_WIRE_GET:
