@@ -127,7 +127,8 @@ describe("a policy whose worker", function()
   local function stop(worker)
     worker:kill(SIGSTOP)
     assert.is_true(host.eventually(function()
-      return host.slurp(("/proc/%d/status"):format(worker:pid())):find "State:%s*T"
+      local pid = worker:pid() -- which may come later than its first answer
+      return pid and host.slurp(("/proc/%d/status"):format(pid)):find "State:%s*T"
     end))
   end
 
