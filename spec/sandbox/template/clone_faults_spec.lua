@@ -2,6 +2,8 @@
 
 local core = require "kavach.core"
 local err = require "kavach.err"
+local host = require "support.host"
+local lfs = require "lfs"
 local registry = require "kavach.sandbox.registry"
 local sandbox = require "kavach.sandbox"
 local saveable = require "support.saveable"
@@ -138,7 +140,49 @@ describe("A copy of a template", function()
     assert.is_nil(saveable.start(given).made)
   end)
 
-  -- ---- given up on ------------------------------------------------------------------------------
+  it("leaves no file open, whatever became of it", function()
+    -- What is open of templates and guests' memory, without the collector's help; and with it, all.
+    local function open_files()
+      local list, number = {}, -1 -- one is what is read here
+      for name in lfs.dir "/proc/self/fd" do
+        local path = name:find "^%d" and lfs.symlinkattributes("/proc/self/fd/" .. name, "target")
+        if name:find "^%d" then number = number + 1 end
+        if path and (path:find(saveable.base, 1, true) or path:find("memfd", 1, true)) then
+          list[#list + 1] = path
+        end
+      end
+      return list, number
+    end
+    local marker = standin.folder .. "/bad"
+    local given = options {
+      save = ("if io.open(%q) then os.exit(3) end"):format(marker),
+      restore = ("if io.open(%q) then os.exit(3) end"):format(marker),
+    }
+    local before
+    for round = 1, 4 do
+      saveable.new_cache()
+      assert(io.open(marker, "wb")):close()
+      assert(sandbox.launch(given)):destroy() -- not saved
+      os.remove(marker)
+      assert.is_true(saveable.start(given).made)
+      assert.is_truthy(saveable.start(given).digest)
+      assert(io.open(marker, "wb")):close()
+      assert.is_nil(saveable.start(given).digest) -- no copy
+      os.remove(marker)
+      assert.is_true(saveable.start(given).made)
+      saveable.flip(saveable.only().state)
+      assert.is_nil(saveable.start(given).digest)
+      assert.same({}, (open_files()))
+      assert.is_true(host.eventually(function()
+        collectgarbage()
+        local now = select(2, open_files())
+        before = before or now
+        return now <= before
+      end), ("more than %s files are open after %d rounds"):format(before, round))
+    end
+  end)
+
+  -- ---- given up on -----------------------------------------------------------------------------
 
   -- Nothing is left of it, and the template is as it was.
   local function nothing_left(pid)
