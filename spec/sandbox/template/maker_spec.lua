@@ -2,6 +2,7 @@
 --- stand-in.
 
 local core = require "kavach.core"
+local err = require "kavach.err"
 local host = require "support.host"
 local kavach = require "kavach"
 local lfs = require "lfs"
@@ -11,6 +12,7 @@ local program = require "support.program"
 local sandbox = require "kavach.sandbox"
 local saveable = require "support.saveable"
 local standin = require "support.standin"
+local task = require "kavach.task"
 
 describe("A template that is being made", function()
   local runtime
@@ -193,6 +195,54 @@ describe("A template that is being made", function()
       if not save:find "exit" then assert.equal(0, assert(box:exec "true").exit_code) end
     end
   end)
+
+  it("is given up when it takes too long, and the guest goes on", function()
+    local timer, limit = core.timer, nil
+    core.timer = function(ms, ...)
+      limit = ms == 15000 and ms or limit
+      return timer(ms == 15000 and 300 or ms, ...)
+    end
+    finally(function() core.timer = timer end)
+    -- It says that it saves itself, and does not.
+    local options = saveable.options(saveable.program { save = "return" })
+    local template = saveable.start(options)
+    assert.equal("not done within 15000 ms", template.why)
+    assert.equal(15000, limit)
+    assert.same({}, saveable.names())
+  end)
+
+  for when, faults in pairs {
+    ["before the guest has booted"] = { boot = "forever()" },
+    ["while QEMU saves itself"] = { save = "forever()" },
+    ["while its memory is copied"] = {},
+  } do
+    it(("is given up with its guest if the task is called off %s"):format(when), function()
+      local work, box, result = core.work, nil, nil
+      if not next(faults) then core.work = function() end end -- never done
+      finally(function() core.work = work end)
+      local began = core.now()
+      task.scope(function()
+        local starting = task.spawn(function()
+          result = table.pack(pcall(sandbox.launch, saveable.options(saveable.program(faults)), {
+            on_box = function(fresh) box = fresh end,
+          }))
+        end)
+        assert.is_true(host.eventually(function() return #saveable.names() == 1 end))
+        task.sleep(100)
+        starting:cancel "by the spec"
+        starting:await()
+      end)
+      assert.is_false(result[1])
+      assert.is_true(err.is(result[2], "cancelled"))
+      assert.is_true(core.now() - began < 5000)
+      assert.equal("destroyed", box.vm.state)
+      assert.is_true(box.vm.freed)
+      assert.is_false(standin.alive(box.vm.child:pid()))
+      assert.same({}, saveable.names())
+      core.work = work
+      assert.is_true(saveable.start(saveable.options(saveable.program())).made)
+    end)
+  end
 
   -- ---- its lock ---------------------------------------------------------------------------------
 

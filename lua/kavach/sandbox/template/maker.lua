@@ -5,7 +5,6 @@
 -- capability x-ignore-shared), to a socket. While it stands still for that, the memory is copied.
 
 local core = require "kavach.core"
-local err = require "kavach.err"
 local json = require "kavach.json"
 local lock = require "kavach.sandbox.template.lock"
 local place = require "kavach.sandbox.template.place"
@@ -185,14 +184,14 @@ local function publish(self, control, state, names, copy)
   return true
 end
 
--- Whatever has come of it, the machine goes on. If QEMU does not say so, it is given up.
-local function go_on(vm, control)
+-- Has the machine go on, if it may stand still. If QEMU does not say that it does, it is given up.
+local function go_on(self, vm)
+  local control = self.stopped
+  if not control then return end
   control:send "migrate_cancel"
-  local finished, answer, why = pcall(control.execute, control, "cont", nil, SAVE_MS)
-  if not finished or answer == nil then
-    vm:condemn(finished and why or err.new("io", "QEMU did not answer cont"))
-  end
-  if not finished then error(answer, 0) end
+  local answer, why = control:execute("cont", nil, SAVE_MS)
+  self.stopped = nil
+  if answer == nil then vm:condemn(why) end
 end
 
 local function save(self, vm)
@@ -200,15 +199,13 @@ local function save(self, vm)
   if not control then return nil, why end
   local number = core.hrtime()
   local names = { memory = ("memory-%x"):format(number), state = ("state-%x"):format(number) }
+  self.stopped = control
   local state, copy
-  local finished, failed = pcall(function()
-    state, why = save_state(control, vm.dir)
-    if state then copy, why = copy_memory(self, self.folder .. "/" .. names.memory) end
-  end)
-  task.shield(go_on, vm, control)
-  if not finished then error(failed, 0) end
-  if not copy then return nil, why end
+  state, why = save_state(control, vm.dir)
+  if state then copy, why = copy_memory(self, self.folder .. "/" .. names.memory) end
   local file <close> = copy
+  go_on(self, vm)
+  if not file then return nil, why end
   local ok
   ok, why = write_state(self.folder .. "/" .. names.state, state)
   if not ok then return nil, why end
@@ -216,6 +213,7 @@ local function save(self, vm)
 end
 
 ---Waits until the VM has booted, and saves it. Its agent has not been spoken to, and can be after.
+---If this raises, because its task is called off, the machine may stand still.
 ---@param vm kavach.vm made with `hold`
 ---@return boolean? true
 ---@return any why
@@ -226,7 +224,9 @@ function maker:run(vm)
   ok, why = settle(stream)
   if not ok then return nil, why end
   vm.on_step "the guest has booted; it is saved for later starts"
-  return task.deadline(SAVE_MS, save, self, vm)
+  ok, why = task.deadline(SAVE_MS, save, self, vm)
+  go_on(self, vm)
+  return ok, why
 end
 
 return maker
