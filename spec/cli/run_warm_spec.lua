@@ -39,6 +39,22 @@ describe("kavach run", function()
     return running
   end
 
+  it("shows what the guest or QEMU says of it as text, which no terminal obeys", function()
+    -- It answers all that it is told by a failure.
+    local boot = [[
+      clone = true
+      local wire = require "kavach.sandbox.wire"
+      local failed = wire.frame(wire.FAILED, 1, string.pack("<I4z", 5, "\27]0;title\7"))
+      pipe.read(port, function() pipe.write(port, failed, nothing) end, nothing)]]
+    for _, more in ipairs { "--log-format=text", "--log-format=json" } do
+      local code, _, errors = guest.run({ more, "--verbose", "--memory", "64", "true" },
+        { qemu = saveable.program { boot = boot } })
+      assert.equal(125, code)
+      assert.matches("no template was made: the agent: \\+x1b%]0;title", errors)
+      assert.is_nil(errors:find "[\27\7]")
+    end
+  end)
+
   local MAKING <const> = {
     ["boots the first guest"] = { { boot = "forever()" }, "QEMU runs" },
     ["saves the first guest"] = { { save = "forever()" }, "it is saved for later starts" },

@@ -174,6 +174,8 @@ Session.__index = Session
 
 function Session:step(what)
   if not self.settings.verbose then return end
+  -- The guest or QEMU may have had a word in it.
+  what = require("kavach.plain").text(what)
   local ms = core.now() - self.started
   if self.settings.log_json then
     local json = require "kavach.json"
