@@ -15,7 +15,7 @@ local function configure(parser)
   parser:epilog [[
 SIZE is what one takes on the disk, UNUSED for how long none was started of it. One that
 is bad was damaged, or did not start; it is not used. The next start of its kind makes
-another, unless three in a row were bad: none is then made until they are cleared.
+another, three times in a row: none is made then until they are cleared.
 
 Exit codes: 0; 1 if they cannot be listed; 64 usage.
 
