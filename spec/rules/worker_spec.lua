@@ -84,16 +84,17 @@ describe("a policy's worker", function()
   it_in_a_cell("has two descriptors, no new privileges, and a filter of system calls", function()
     local worker <close> = start()
     assert(ask(worker, load_request(POLICY)))
-    local status = host.slurp(("/proc/%d/status"):format(worker:pid()))
+    local pid = host.pid_of(worker)
+    local status = host.slurp(("/proc/%d/status"):format(pid))
     assert.equal("2", status:match "\nSeccomp:%s*(%d)")
     assert.equal("1", status:match "\nNoNewPrivs:%s*(%d)")
     local listed = {}
-    for name in lfs.dir(("/proc/%d/fd"):format(worker:pid())) do
+    for name in lfs.dir(("/proc/%d/fd"):format(pid)) do
       if name:find "^%d" then listed[#listed + 1] = name end
     end
     table.sort(listed)
     assert.same({ "0", "1" }, listed)
-    local limits = host.slurp(("/proc/%d/limits"):format(worker:pid()))
+    local limits = host.slurp(("/proc/%d/limits"):format(pid))
     for name, value in pairs {
       ["Max address space"] = "1073741824", ["Max cpu time"] = "10", ["Max core file size"] = "0",
       ["Max file size"] = "0",
@@ -120,15 +121,16 @@ describe("a policy whose worker", function()
   -- A policy, and the process that has loaded it.
   local function loaded()
     local made = assert(policy.load(path))
-    return made, made.script.runner.free[1].process
+    local worker = made.script.runner.free[1].process
+    return made, worker
   end
 
   -- Stops it, and waits until it has stopped.
   local function stop(worker)
+    local pid = host.pid_of(worker)
     worker:kill(SIGSTOP)
     assert.is_true(host.eventually(function()
-      local pid = worker:pid() -- which may come later than its first answer
-      return pid and host.slurp(("/proc/%d/status"):format(pid)):find "State:%s*T"
+      return host.slurp(("/proc/%d/status"):format(pid)):find "State:%s*T"
     end))
   end
 

@@ -50,6 +50,7 @@ local MANIFEST_MOST <const>, REASON_MOST <const>, MARK_MOST <const> = 64 * 1024,
 ---@field manifest kavach.template.manifest
 ---@field memory userdata Lua's file
 ---@field state userdata Lua's file
+---@field mark string of the files as they were opened
 ---@field checked boolean its digests were found right, and nobody has written to it since
 
 -- ---- reading one -------------------------------------------------------------------------------
@@ -124,12 +125,12 @@ local function mark_of(found)
   }, "\n") .. "\n"
 end
 
----The digests have been compared with the files.
+---The digests have been compared with the files, as they were when they were opened or later.
 ---@param found kavach.template.found
 function store.confirm(found)
   local base = place.folder()
   if base then
-    core.private_file(("%s/%s/checked"):format(base, found.manifest.digest), mark_of(found))
+    core.private_file(("%s/%s/checked"):format(base, found.manifest.digest), found.mark)
   end
 end
 
@@ -172,7 +173,8 @@ function store.find(wanted)
   if memory then state, why = open(folder, manifest.state, "rb") end
   if state then
     local found = { manifest = manifest, memory = memory, state = state }
-    found.checked = read(folder .. "/checked", MARK_MOST) == mark_of(found)
+    found.mark = mark_of(found)
+    found.checked = read(folder .. "/checked", MARK_MOST) == found.mark
     return found
   end
   if memory then memory:close() end
