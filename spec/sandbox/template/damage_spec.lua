@@ -126,6 +126,26 @@ describe("A template", function()
     host.write(one.memory:match "^(.*)/" .. "/checked", ("x"):rep(5000))
     assert.is_nil(start().made)
     assert.equal(3, count)
+    run("rm '%s/checked'; mkfifo '%s/checked'", one.folder, one.folder)
+    assert.is_nil(start().made)
+    assert.equal(4, count)
+  end)
+
+  it("that is written to while it is read is read again", function()
+    local one = with_template()
+    run("touch '%s'", one.memory)
+    local work = core.work
+    core.work = function(item, job, done)
+      return work(item, job, function(...)
+        saveable.flip(one.memory, "in the memory") -- the digest has been right until now
+        done(...)
+      end)
+    end
+    finally(function() core.work = work end)
+    start()
+    core.work = work
+    local _, said = start()
+    assert.matches("its memory is damaged", said, 1, true)
   end)
 
   describe("of which a bit has changed", function()

@@ -50,7 +50,7 @@ local MANIFEST_MOST <const>, REASON_MOST <const>, MARK_MOST <const> = 64 * 1024,
 ---@field manifest kavach.template.manifest
 ---@field memory userdata Lua's file
 ---@field state userdata Lua's file
----@field mark string of the files as they were opened
+---@field mark string what whoever writes to a file of it changes
 ---@field checked boolean its digests were found right, and nobody has written to it since
 
 -- ---- reading one -------------------------------------------------------------------------------
@@ -125,7 +125,8 @@ local function mark_of(found)
   }, "\n") .. "\n"
 end
 
----The digests have been compared with the files, as they were when they were opened or later.
+---The digests have been compared with the files, as they were when they were found: who has written
+---to one since then has changed its mark.
 ---@param found kavach.template.found
 function store.confirm(found)
   local base = place.folder()
@@ -174,7 +175,8 @@ function store.find(wanted)
   if state then
     local found = { manifest = manifest, memory = memory, state = state }
     found.mark = mark_of(found)
-    found.checked = read(folder .. "/checked", MARK_MOST) == found.mark
+    local mark = folder .. "/checked"
+    found.checked = not place.file_objection(mark) and read(mark, MARK_MOST) == found.mark
     return found
   end
   if memory then memory:close() end
