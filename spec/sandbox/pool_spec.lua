@@ -332,6 +332,10 @@ describe("A pool", function()
     end
     for _ = 1, 3 do collectgarbage() end
     for _, pid in ipairs(list) do assert.is_true(gone(pid)) end
+    -- Nor is the loop left with anything to wait for, which would hide that nothing can happen.
+    assert.error_matches(function()
+      kavach.run(function() task.event():wait() end)
+    end, "^deadlock")
   end)
 
   it("does not hold what was taken", function()

@@ -243,14 +243,19 @@ local function settle(self)
   end
 end
 
+-- One that is left would have the loop wait for it.
+local function stop_timers(self)
+  for _, name in ipairs { "timer", "retry", "soon" } do
+    if self[name] then self[name]:close() end
+  end
+end
+
 ---Ends those that wait, and those that are being started. What was taken stays its taker's.
 ---@return boolean true
 function Pool:close()
   if not self.closed then
     self.closed = true
-    for _, name in ipairs { "timer", "retry", "soon" } do
-      if self[name] then self[name]:close() end
-    end
+    stop_timers(self)
     for job in next, self.jobs do job:cancel "the pool was closed" end
     for _, entry in ipairs(self.waiting) do beside(self, destroy, entry.box) end
     self.waiting = {}
@@ -264,6 +269,7 @@ Pool.__close = Pool.close
 
 function Pool:__gc()
   self.closed = true
+  stop_timers(self)
   for _, entry in ipairs(self.waiting) do entry.box.vm:abandon() end
 end
 
