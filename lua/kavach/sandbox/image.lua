@@ -22,6 +22,15 @@ local function places()
   }
 end
 
+---Whether a guest has another kernel or initramfs than the ones that come with kavach.
+---@param files { kernel: string, initrd: string }
+---@return boolean
+function image.is_foreign(files)
+  local own = {}
+  for _, place in ipairs(places()) do own[place] = true end
+  return not (own[files.kernel:match "^(.*)/"] and own[files.initrd:match "^(.*)/"])
+end
+
 local function exists(path)
   local file = core.file_open(path)
   if file then file:close() end

@@ -16,9 +16,10 @@ describe("The key of a template", function()
   end)
   after_each(function() remove() end)
 
-  local function key(options, backend)
+  local function key(options, backend, more)
     local all = { kernel = folder .. "/kernel", initrd = folder .. "/initrd" }
     for name, value in pairs(options or {}) do all[name] = value end
+    for name, value in pairs(more or {}) do all[name] = value or nil end
     local checked = assert(config.check(all))
     local planned = plan.new(checked, backend or "tcg", qemu)
     planned.qemu = { path = qemu, program = assert(core.program_open(qemu)) }
@@ -47,6 +48,12 @@ describe("The key of a template", function()
       assert.is_nil(seen[one])
       seen[one] = true
     end
+  end)
+
+  it("is another for other disks, where the kernel is not ours and may know them", function()
+    assert.not_equal(key { disk_mb = 8 }, key { disk_mb = 16 })
+    local OURS <const> = { kernel = false, initrd = false }
+    assert.equal(key({ disk_mb = 8 }, nil, OURS), key({ disk_mb = 16 }, nil, OURS))
   end)
 
   it("is another once somebody has written to QEMU, the kernel or the initramfs", function()

@@ -2,6 +2,7 @@
 -- of it, in a tenth of the time.
 
 local core = require "kavach.core"
+local image = require "kavach.sandbox.image"
 local key = require "kavach.sandbox.template.key"
 local plan = require "kavach.sandbox.plan"
 local store = require "kavach.sandbox.template.store"
@@ -27,7 +28,7 @@ function template.key(checked, planned)
   if planned.measured then return nil, "its initramfs is its own" end
   local shape = plan.copy(planned)
   if plan.needs_task_share(shape, checked) then plan.add_task_share(shape, "task", checked) end
-  return key.of(shape)
+  return key.of(shape, image.is_foreign(planned.files))
 end
 
 -- ---- a copy ------------------------------------------------------------------------------------

@@ -48,11 +48,22 @@ local function anonymous(launch)
   return copy
 end
 
+-- What is on the disks. Our own guest looks at them first as a clone; another kernel may have their
+-- drivers built in, and then knows their sizes from before it was saved.
+local function add_disks(lines, planned)
+  for _, disk in ipairs(planned.launch.disks) do
+    local facts = disk.readonly and core.file_facts(disk.path)
+    lines[#lines + 1] = ("disk %s %s"):format(disk.serial,
+      facts and key.file_identity(facts) or tostring(planned.scratch_mb))
+  end
+end
+
 ---The key of a start, as text of lines.
 ---@param planned kavach.plan
+---@param foreign boolean its kernel or initramfs is not the one that comes with kavach
 ---@return string? key
 ---@return string? why there is none
-function key.of(planned)
+function key.of(planned, foreign)
   local words, wrong = core.qemu_argv(anonymous(planned.launch))
   if not words then return nil, wrong end
   local lines = {
@@ -67,6 +78,7 @@ function key.of(planned)
     if not facts then return nil, why end
     lines[#lines + 1] = file[1] .. " " .. key.file_identity(facts)
   end
+  if foreign then add_disks(lines, planned) end
   return table.concat(lines, "\n") .. "\n" .. table.concat(words, "\n")
 end
 
