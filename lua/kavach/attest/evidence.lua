@@ -5,7 +5,6 @@
 
 local check = require "kavach.check"
 local err = require "kavach.err"
-local file = require "kavach.file"
 local snp = require "kavach.snp"
 
 local M = {}
@@ -116,7 +115,8 @@ end
 ---@return kavach.Error?
 ---@return integer?
 function M.read(path)
-  local bytes, why, code = file.read(path, M.MAX_SIZE)
+  -- Here and not above: what only parses works without kavach.core.
+  local bytes, why, code = require("kavach.file").read(path, M.MAX_SIZE)
   if bytes then return bytes end
   return nil, err.new("io", why, { op = "attest.load" }), code
 end
