@@ -4,6 +4,7 @@ local core = require "kavach.core"
 local config = require "kavach.sandbox.config"
 local err = require "kavach.err"
 local kernel = require "kavach.sandbox.kernel"
+local refusal = require "kavach.sandbox.config.refusal"
 
 local image = {}
 
@@ -79,6 +80,20 @@ function image.least_mb(files)
   local file <close> = core.file_open(files.initrd)
   local size = file and file:seek "end" or 0
   return (kernel.memory_end(files.kernel) + size + MIB - 1) // MIB
+end
+
+---Checks that a guest of these files has memory enough to boot: with less than they take it may
+---stand still for ever, without a word.
+---@param files { kernel: string, initrd: string }
+---@param memory_mb integer
+---@return boolean? true
+---@return kavach.Error?
+function image.check_memory(files, memory_mb)
+  local least = image.least_mb(files)
+  if memory_mb >= least then return true end
+  return refusal("memory_limit_mb", ("= %d (--memory) is too little to boot: the guest's kernel "
+    .. "and initramfs alone take %d MiB; %d are enough for kavach's own"):format(memory_mb, least,
+    image.ENOUGH_MB))
 end
 
 ---Checks that the files are there and are what they should be.

@@ -36,6 +36,7 @@ function launch.plan(checked, on_step)
   planned.qemu = found
   if checked.measured then plan.add_measured(planned, checked.measured.payload) end
   ok, why = image.check(planned.files, chosen.name)
+  if ok then ok, why = image.check_memory(planned.files, planned.launch.memory_mb) end
   if not ok then return nil, why end
   return planned
 end

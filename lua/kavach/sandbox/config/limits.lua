@@ -152,16 +152,6 @@ function M.check(checked)
   return true
 end
 
--- A guest that has less than its kernel takes may stand still for ever, without a word.
-local function check_memory(checked, backend)
-  local image = require "kavach.sandbox.image"
-  local least = image.least_mb(image.find(checked, backend))
-  if checked.memory_limit_mb >= least then return true end
-  return refusal("memory_limit_mb", ("= %d (--memory) is too little to boot: the guest's kernel "
-    .. "and initramfs alone take %d MiB; %d are enough for kavach's own"):format(
-    checked.memory_limit_mb, least, image.ENOUGH_MB))
-end
-
 ---Whether this backend can enforce it.
 ---@param checked table
 ---@param backend string
@@ -172,7 +162,7 @@ function M.check_backend(checked, backend)
     return refusal("disk_mb", "is refused with sev-snp, since the host can read and change what is "
       .. "on the disk: leave it out, or set allow_unmeasured = true")
   end
-  return check_memory(checked, backend)
+  return true
 end
 
 return M
