@@ -82,7 +82,7 @@ struct kv_agent {
     bool begun;           /* so has something to be done in their bounds */
     bool failed;
   } set_up;
-  char machine_id[33], host_name[64]; /* empty: it has none */
+  char machine_id[KV_WIRE_MACHINE_ID + 1], host_name[KV_WIRE_HOST_NAME_MOST + 1]; /* or empty */
   struct kv_measured measured;
   size_t active_count, turn;
   struct kv_channel *active[KV_CHANNELS_MAX];

@@ -9,6 +9,9 @@ struct rule {
   uint32_t least, most;
 };
 
+/* With a host name of one letter. */
+#define IDENTITY_LEAST (8 + KV_WIRE_ENTROPY + KV_WIRE_MACHINE_ID + 1 + 2)
+
 static const struct rule rules[] = {
     {KV_WIRE_HELLO, false, 4, 4},
     {KV_WIRE_EXEC, true, 27, KV_WIRE_MAX},
@@ -27,7 +30,7 @@ static const struct rule rules[] = {
     {KV_WIRE_ROOT, true, 6, 256},
     {KV_WIRE_NETWORK, true, 17, KV_WIRE_MAX},
     {KV_WIRE_SAVE, true, 0, 0},
-    {KV_WIRE_IDENTITY, true, 107, 256},
+    {KV_WIRE_IDENTITY, true, IDENTITY_LEAST, IDENTITY_LEAST + KV_WIRE_HOST_NAME_MOST - 1},
 };
 
 static const struct rule *rule_of(uint8_t type) {

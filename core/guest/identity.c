@@ -14,19 +14,19 @@
 
 static bool is_host_name(const char *name) {
   size_t length = strlen(name);
-  return length > 0 && length <= KV_HOST_NAME_MOST &&
+  return length > 0 && length <= KV_WIRE_HOST_NAME_MOST &&
          strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-") == length;
 }
 
 static bool is_machine_id(const char *id) {
-  return strlen(id) == KV_MACHINE_ID && strspn(id, "0123456789abcdef") == KV_MACHINE_ID;
+  return strlen(id) == KV_WIRE_MACHINE_ID && strspn(id, "0123456789abcdef") == KV_WIRE_MACHINE_ID;
 }
 
 bool kv_identity_parse(const struct kv_frame *frame, struct kv_identity_request *request) {
   struct kv_fields fields = kv_fields_of(frame);
   const uint8_t *time = kv_take_bytes(&fields, 8);
   request->time = time == NULL ? 0 : kv_get_u64(time);
-  request->entropy = kv_take_bytes(&fields, KV_IDENTITY_ENTROPY);
+  request->entropy = kv_take_bytes(&fields, KV_WIRE_ENTROPY);
   request->machine_id = kv_take_string(&fields);
   request->host_name = kv_take_string(&fields);
   return kv_fields_end(&fields) && is_machine_id(request->machine_id) &&
@@ -48,9 +48,9 @@ void kv_clock_set(const struct kv_agent *agent, uint64_t time, bool back) {
 static int stir(const uint8_t *entropy) {
   union {
     struct rand_pool_info info;
-    uint8_t room[sizeof(struct rand_pool_info) + KV_IDENTITY_ENTROPY];
-  } pool = {.info = {.entropy_count = 8 * KV_IDENTITY_ENTROPY, .buf_size = KV_IDENTITY_ENTROPY}};
-  memcpy(pool.info.buf, entropy, KV_IDENTITY_ENTROPY);
+    uint8_t room[sizeof(struct rand_pool_info) + KV_WIRE_ENTROPY];
+  } pool = {.info = {.entropy_count = 8 * KV_WIRE_ENTROPY, .buf_size = KV_WIRE_ENTROPY}};
+  memcpy(pool.info.buf, entropy, KV_WIRE_ENTROPY);
   int fd = open("/dev/urandom", O_WRONLY | O_CLOEXEC);
   if (fd < 0) return errno;
   int failed = ioctl(fd, RNDADDENTROPY, &pool) != 0 || ioctl(fd, RNDRESEEDCRNG, 0) != 0 ? errno : 0;
@@ -62,7 +62,7 @@ static int stir(const uint8_t *entropy) {
 /* In the guest image's own root nothing unforeseen stands in the way, and each step saved is time
  * in every copy of a saved guest. */
 static int write_name(const struct kv_agent *agent, const char *path, const char *name) {
-  char line[KV_HOST_NAME_MOST + 2];
+  char line[KV_WIRE_HOST_NAME_MOST + 2];
   snprintf(line, sizeof line, "%s\n", name);
   int failed = agent->set_up.rooted ? kv_text_replace(path, line)
                                     : kv_text_write(path, O_TRUNC | O_NOFOLLOW, line);

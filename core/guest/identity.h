@@ -7,10 +7,6 @@
 
 #include "agent.h"
 
-#define KV_IDENTITY_ENTROPY 64u /* bytes */
-#define KV_MACHINE_ID 32u       /* lower-case hex digits: machine-id(5) */
-#define KV_HOST_NAME_MOST 63u   /* Linux has room for 64: __NEW_UTS_LEN */
-
 struct kv_identity_request {
   uint64_t time; /* nanoseconds since 1970, UTC */
   const uint8_t *entropy;

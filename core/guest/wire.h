@@ -56,6 +56,9 @@
 #define KV_WIRE_DATA_MAX (64u * 1024u)      /* payload of STDIN */
 #define KV_WIRE_OUTPUT_MAX (256u * 1024u)   /* payload of STDOUT, STDERR */
 #define KV_WIRE_STDIN_WINDOW (128u * 1024u) /* of EXEC */
+#define KV_WIRE_ENTROPY 64u                 /* bytes of IDENTITY */
+#define KV_WIRE_MACHINE_ID 32u              /* digits: machine-id(5) */
+#define KV_WIRE_HOST_NAME_MOST 63u          /* Linux has room for 64 (__NEW_UTS_LEN) */
 #define KV_WIRE_PUT_WINDOW (1024u * 1024u)  /* a file takes what comes: nothing is held of it */
 
 enum kv_wire_type {

@@ -1,12 +1,12 @@
 /* Child processes and private directories for Lua. */
 #include <errno.h>
 #include <fcntl.h>
-#include <lualib.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/tree.h"
+#include "loop/lua_file.h"
 #include "loop/lua_loop.h"
 #include "loop/private.h"
 #include "loop/supervise.h"
@@ -177,9 +177,7 @@ static void plan_files(lua_State *L, int opts, kv_command *command) {
   luaL_argcheck(L, count <= KV_SUP_FILES_MAX, opts, "too many files");
   for (size_t i = 0; i < count; i++) {
     lua_rawgeti(L, -1, (lua_Integer)i + 1);
-    const luaL_Stream *file = luaL_checkudata(L, -1, LUA_FILEHANDLE);
-    luaL_argcheck(L, file->closef != NULL, opts, "a file is closed");
-    command->files[command->file_count++] = fileno(file->f);
+    command->files[command->file_count++] = fileno(kv_lua_file(L, lua_gettop(L)));
     lua_pop(L, 1);
   }
 }

@@ -91,6 +91,26 @@ static int close_file(lua_State *L) {
   return luaL_fileresult(L, fclose(stream->f) == 0, NULL);
 }
 
+luaL_Stream *kv_lua_new_file(lua_State *L) {
+  luaL_Stream *stream = lua_newuserdatauv(L, sizeof *stream, 0);
+  stream->f = NULL;
+  stream->closef = NULL; /* closed, to Lua */
+  luaL_setmetatable(L, LUA_FILEHANDLE);
+  return stream;
+}
+
+int kv_lua_open_file(luaL_Stream *stream, int fd, const char *mode) {
+  stream->f = fdopen(fd, mode);
+  if (!stream->f) {
+    int number = errno;
+    close(fd);
+    errno = number;
+    return -1;
+  }
+  stream->closef = close_file;
+  return 0;
+}
+
 /* file_open(path, mode): as io.open(path, mode) with "r", which is the default, "w" or "a", but
  * what is to be read must be a regular file or /dev/null, and nothing is waited for (base/file.h).
  * A file; or nil, "PATH: why", and an errno. */
@@ -100,10 +120,7 @@ static int file_open(lua_State *L) {
                               O_WRONLY | O_CREAT | O_APPEND};
   const char *path = luaL_checkstring(L, 1);
   int mode = luaL_checkoption(L, 2, "r", modes);
-  luaL_Stream *stream = lua_newuserdatauv(L, sizeof *stream, 0);
-  stream->f = NULL;
-  stream->closef = NULL; /* closed, to Lua */
-  luaL_setmetatable(L, LUA_FILEHANDLE);
+  luaL_Stream *stream = kv_lua_new_file(L);
   kv_error why;
   int fd = kv_file_open(path, flags[mode], &why);
   if (fd < 0) {
@@ -112,13 +129,7 @@ static int file_open(lua_State *L) {
     lua_pushinteger(L, -fd);
     return 3;
   }
-  stream->f = fdopen(fd, modes[mode]);
-  if (!stream->f) {
-    close(fd);
-    return luaL_fileresult(L, 0, path);
-  }
-  stream->closef = close_file;
-  return 1;
+  return kv_lua_open_file(stream, fd, modes[mode]) < 0 ? luaL_fileresult(L, 0, path) : 1;
 }
 
 void kv_lua_file_functions(lua_State *L) {

@@ -37,11 +37,6 @@ static int push_errno(lua_State *L, const char *what) {
 
 /* ---- files in memory ---- */
 
-static int close_file(lua_State *L) {
-  luaL_Stream *stream = luaL_checkudata(L, 1, LUA_FILEHANDLE);
-  return luaL_fileresult(L, fclose(stream->f) == 0, NULL);
-}
-
 /* Memory is not executed as a file; a kernel before 6.3 cannot be told so. */
 static int open_memory(void) {
   int fd = memfd_create("kavach-guest", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
@@ -53,19 +48,10 @@ static int open_memory(void) {
 static int memory_file(lua_State *L) {
   lua_Integer size = luaL_checkinteger(L, 1);
   luaL_argcheck(L, size >= 0, 1, "a size in bytes");
-  luaL_Stream *stream = lua_newuserdatauv(L, sizeof *stream, 0);
-  stream->closef = NULL;
-  luaL_setmetatable(L, LUA_FILEHANDLE);
+  luaL_Stream *stream = kv_lua_new_file(L);
   int fd = open_memory();
-  if (fd < 0) return push_errno(L, "memory for a guest");
-  stream->f = ftruncate(fd, size) == 0 ? fdopen(fd, "r+") : NULL;
-  if (!stream->f) {
-    int number = errno;
-    close(fd);
-    errno = number;
+  if (fd < 0 || kv_lua_open_file(stream, fd, "r+") < 0 || ftruncate(fd, size) < 0)
     return push_errno(L, "memory for a guest");
-  }
-  stream->closef = close_file;
   return 1;
 }
 

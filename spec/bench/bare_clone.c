@@ -37,14 +37,14 @@ static void head(uint32_t length, uint32_t channel, uint32_t type) {
 
 static void greet(void) {
   static const char names[] = "0123456789abcdef0123456789abcdef\0bare";
-  uint8_t entropy[64];
+  uint8_t entropy[KV_WIRE_ENTROPY];
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
   uint64_t time = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
   if (getrandom(entropy, sizeof entropy, 0) != (ssize_t)sizeof entropy) exit(1);
   head(4, 0, KV_WIRE_HELLO), put_u32(KV_WIRE_VERSION);
-  head(8 + 64 + sizeof names, 1, KV_WIRE_IDENTITY);
-  put(&time, 8), put(entropy, 64), put(names, sizeof names);
+  head(8 + KV_WIRE_ENTROPY + sizeof names, 1, KV_WIRE_IDENTITY);
+  put(&time, 8), put(entropy, sizeof entropy), put(names, sizeof names);
 }
 
 static void command(char **words, uint32_t count) {

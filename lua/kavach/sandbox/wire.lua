@@ -96,7 +96,7 @@ wire.FROM_HOST = {
   [wire.ROOT] = { 6, 256 },
   [wire.NETWORK] = { 17, wire.MAX },
   [wire.SAVE] = { 0, 0 },
-  [wire.IDENTITY] = { 107, 256 },
+  [wire.IDENTITY] = { 107, 169 },
 }
 
 ---One frame as bytes.
