@@ -18,7 +18,7 @@ local function exec(channel, flags, argv, env, directory, user)
     directory or "", user or "") .. table.concat(strings))
 end
 
-local hello = frame(1, 0, ("<I4"):pack(2))
+local hello = frame(1, 0, ("<I4"):pack(3))
 local seeds = {
   shell = hello .. exec(1, 1, { "echo hi; uname -a" }, {}),
   argv = hello .. exec(7, 2, { "sha256sum", "-" }, { "A=b", "PATH=/bin" }, "/tmp", "nobody:users")
@@ -36,6 +36,9 @@ local seeds = {
     .. frame(14, 3, ("<I4I4I4"):pack(7, 50000, 64)) .. exec(4, 1, { "true" }, {}),
   network = hello
     .. frame(16, 8, ("<I4I4I4I4z"):pack(0x0a00020f, 24, 0x0a000202, 0, "10.0.2.2 host\n")),
+  saved = frame(17, 1, "") .. hello
+    .. frame(18, 1, ("<I8c64zz"):pack(0, ("e"):rep(64), ("0a"):rep(16), "a-host"))
+    .. exec(2, 1, { "true" }, {}),
   largest = hello .. frame(3, 4, ("x"):rep(65536)) .. frame(11, 0, ("p"):rep(64)),
 }
 

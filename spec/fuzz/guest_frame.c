@@ -5,6 +5,7 @@
  */
 #include "guest/environment.h"
 #include "guest/frame.h"
+#include "guest/identity.h"
 #include "guest/limits.h"
 #include "guest/measured.h"
 #include "guest/network.h"
@@ -67,8 +68,18 @@ static void use_other(const struct kv_frame *frame) {
 }
 
 static void use_set_up(const struct kv_frame *frame) {
+  struct kv_identity_request identity;
   struct kv_limits_request limits;
   struct kv_root_request root;
+  if (frame->type == KV_WIRE_IDENTITY && kv_identity_parse(frame, &identity)) {
+    size_t name = strlen(identity.host_name);
+    check(name > 0 && name <= KV_WIRE_HOST_NAME_MOST);
+    check(strlen(identity.machine_id) == KV_WIRE_MACHINE_ID);
+    check(8 + KV_WIRE_ENTROPY + KV_WIRE_MACHINE_ID + 1 + name + 1 == frame->length);
+    check(identity.entropy == frame->payload + 8);
+    const struct kv_measured measured = {.there = true, .sound = true};
+    check(!kv_measured_allows(&measured, frame));
+  }
   if (frame->type == KV_WIRE_LIMITS && kv_limits_parse(frame, &limits))
     check(limits.flags != 0 && limits.flags < 8 && frame->length == 12);
   if (frame->type == KV_WIRE_ROOT && kv_root_parse(frame, &root)) {
