@@ -65,11 +65,11 @@ end
 
 ---The guest's memory is taken as it is used, so this is a promise of what always fits.
 function M.memory()
-  local kib = tonumber(read "/proc/meminfo":match "MemAvailable:%s*(%d+) kB")
-  if not kib then return row.warning "/proc/meminfo does not say how much there is" end
-  local count = kib // 1024 // SANDBOX_MB
+  local free = require("kavach.meminfo") "MemAvailable"
+  if not free then return row.warning "/proc/meminfo does not say how much there is" end
+  local count = free // SANDBOX_MB
   local found = ("%d MiB available: sandboxes of the default size (512 MiB) that fit: %d"):format(
-    kib // 1024, count)
+    free, count)
   if count >= FEW then return row.ok(found) end
   return row.warning(found, { advice = "ask for smaller ones (--memory), or for fewer at a time" })
 end

@@ -29,10 +29,7 @@ local refusal = require "kavach.sandbox.config.refusal"
 ---The memory of this machine.
 ---@return integer MiB
 local function host_memory_mb()
-  local file = io.open "/proc/meminfo"
-  local kb = file and file:read "a":match "MemTotal:%s*(%d+) kB"
-  if file then file:close() end
-  return kb and tonumber(kb) // 1024 or 16 * 1024 * 1024
+  return require("kavach.meminfo") "MemTotal" or 16 * 1024 * 1024
 end
 
 local M = {}
