@@ -175,14 +175,6 @@ pipe.read(qmp, function(bytes)
   end)
 end, function() os.exit(0) end)
 
-while not over do
-  local callback, a, b = core.next()
-  while callback do
-    callback(a, b)
-    callback, a, b = core.next()
-  end
-  if not over then core.poll "once" end
-end
 ]]
 
 --- Makes one. Lua code to run in it at some points, with `clone` (is it a copy?), `forever()`:
@@ -193,7 +185,7 @@ end
 function M.program(faults)
   faults = faults or {}
   return standin.interpreted(PROGRAM:format(faults.start or "", core.helper_dir() .. "/agent",
-    faults.save or "", faults.restore or "", faults.boot or ""))
+    faults.save or "", faults.restore or "", faults.boot or "") .. standin.UNTIL_OVER)
 end
 
 --- Options of a sandbox that runs such a program.

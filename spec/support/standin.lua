@@ -57,6 +57,18 @@ local port = assert(core.connect "agent.sock")
 ]] .. text)
 end
 
+--- The end of a program in Lua: drives the loop until its variable `over` is true.
+M.UNTIL_OVER = [[
+while not over do
+  local callback, a, b = core.next()
+  while callback do
+    callback(a, b)
+    callback, a, b = core.next()
+  end
+  if not over then core.poll "once" end
+end
+]]
+
 --- Serves as a guest would, with the real agent, but on this machine. It ends when the agent does.
 --- As QEMU does over QMP, it stops the agent and lets it go on; what else it is asked, it refuses.
 function M.native()
@@ -82,15 +94,7 @@ pipe.read(qmp, function(bytes)
   text = text:gsub("([^\n]*)\n", function(line) answer(line) return "" end)
 end, function() end)
 
-while not over do
-  local callback, a, b = core.next()
-  while callback do
-    callback(a, b)
-    callback, a, b = core.next()
-  end
-  if not over then core.poll "once" end
-end
-]]):format(core.helper_dir() .. "/agent"))
+]]):format(core.helper_dir() .. "/agent") .. M.UNTIL_OVER)
 end
 
 --- Options of a sandbox that runs such a program.

@@ -192,11 +192,9 @@ describe("Copies of a saved guest #vm", function()
         run(box, "cat /sys/fs/cgroup/pids.max /sys/fs/cgroup/cpu.max"))
       ids[i] = run(box, "cat /etc/machine-id")
       assert.not_equal(host.slurp "/etc/machine-id", ids[i])
-      keys[i] = standin.exists(OPENSSL)
-        and run(box, { OPENSSL, "genpkey", "-algorithm", "X25519" })
+      keys[i] = run(box, { OPENSSL, "genpkey", "-algorithm", "X25519" })
     end
     differ(ids)
-    if not keys[1] then return pending(OPENSSL .. " is not there to make keys with") end
     for _, key in ipairs(keys) do assert.matches("BEGIN PRIVATE KEY", key) end
     differ(keys)
   end)

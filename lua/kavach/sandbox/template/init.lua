@@ -3,6 +3,7 @@
 
 local core = require "kavach.core"
 local image = require "kavach.sandbox.image"
+local json = require "kavach.json"
 local key = require "kavach.sandbox.template.key"
 local plan = require "kavach.sandbox.plan"
 local store = require "kavach.sandbox.template.store"
@@ -68,7 +69,6 @@ local function restore(vm, checking)
   local sound, damage = checking:await()
   if not sound then return nil, damage end
   if not control then return nil, vm.cause or why end
-  local json = require "kavach.json"
   local answer
   answer, why = control:execute("migrate-set-capabilities",
     { capabilities = json.array { IGNORE_SHARED } }, CLONE_MS)

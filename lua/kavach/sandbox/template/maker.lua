@@ -143,12 +143,6 @@ local function work(job, why)
   return job:result()
 end
 
-local function write_state(path, state)
-  local ok, why = core.private_file(path, state)
-  if not ok then return nil, why end
-  return true
-end
-
 -- The copy of the memory, open; it has to be made while the machine stands still.
 local function copy_memory(self, path)
   local made, why = core.private_file(path, "")
@@ -207,7 +201,7 @@ local function save(self, vm)
   go_on(self, vm)
   if not file then return nil, why end
   local ok
-  ok, why = write_state(self.folder .. "/" .. names.state, state)
+  ok, why = core.private_file(self.folder .. "/" .. names.state, state)
   if not ok then return nil, why end
   return publish(self, control, state, names, file)
 end
