@@ -280,6 +280,20 @@ describe("sandboxes that live on", function()
       assert.equal(42, p:wait().exit_code)
     end)
 
+    it("that a third signal gives up on, though nobody answers any more", function()
+      local pid = start "web"
+      local p <close> = guest.start_shell "exec $K exec web 'trap \"\" INT; echo up; sleep 1000'"
+      assert.equal("up\n", p:read())
+      assert(os.execute("kill -STOP " .. pid))
+      for _ = 1, 3 do
+        p:kill(2)
+        kavach.sleep(50) -- else they are one signal
+      end
+      local exit = p:wait().exit_code
+      assert(os.execute("kill -CONT " .. pid))
+      assert.same({ 130, "" }, { exit, p.stderr:read_all() })
+    end)
+
     it("that end with their kavach exec, even by -9", function()
       start "web"
       local marker = host.marker()

@@ -27,6 +27,10 @@ end
 
 function Box.explained(_, cause) return cause end
 
+---Waits for it no more: what is asked of it fails with this error.
+---@param cause kavach.Error
+function Box:give_up(cause) self.connection:lose(cause) end
+
 ---Leaves it alone from now on.
 function Box:destroy()
   self.connection:close()
@@ -51,7 +55,6 @@ return function(name)
     vm = {
       ready_at = core.now(), boot_ms = math.tointeger(box.boot_ms),
       kill = function() end,
-      agent = { lose = function(_, cause) connection:lose(cause) end },
     },
   }, Box)
 end

@@ -70,7 +70,7 @@ local function conduct(session)
     local left = time_left(session)
     local _ <close> = left > 0 and core.timer(left, function()
       session.late = true
-      session.box.vm.agent:lose(err.new("timeout", "the time was up"))
+      session.box:give_up(err.new("timeout", "the time was up"))
     end) or nil
     local ok, why = put_all(session)
     if not ok then return nil, session.late or false, why end
