@@ -17,7 +17,7 @@ describe("the facts of a file", function()
     facts.ctime_ns = nil
     assert.same({
       dev = dev, ino = ino, uid = uid, size = 5, allocated = blocks * unit,
-      mode = tonumber("640", 8), mtime_ns = 1577934245123456789, kind = "file",
+      mode = tonumber("640", 8), mtime_ns = 1577934245123456789, kind = "a regular file",
     }, facts)
   end)
 
@@ -29,7 +29,7 @@ describe("the facts of a file", function()
     os.remove(gone)
     local left = core.file_facts(file)
     assert.equal(facts.ino, left.ino)
-    assert.equal("file", left.kind)
+    assert.equal("a regular file", left.kind)
   end)
 
   it("tell a changed file by its time of change, whatever its other times were set to", function()
@@ -45,16 +45,16 @@ describe("the facts of a file", function()
     assert.same(core.file_facts(path), core.file_facts(link))
     assert.same(core.file_facts(path), core.file_facts(link, "follow"))
     local itself = core.file_facts(link, "nofollow")
-    assert.equal("link", itself.kind)
+    assert.equal("a link", itself.kind)
     assert.equal(#path, itself.size)
-    assert.equal("file", core.file_facts(path, "nofollow").kind)
+    assert.equal("a regular file", core.file_facts(path, "nofollow").kind)
   end)
 
   it("tell kinds", function()
     os.execute("mkfifo " .. folder .. "/fifo")
-    assert.equal("named pipe", core.file_facts(folder .. "/fifo").kind)
-    assert.equal("directory", core.file_facts(folder).kind)
-    assert.equal("char device", core.file_facts("/dev/null").kind)
+    assert.equal("a FIFO", core.file_facts(folder .. "/fifo").kind)
+    assert.equal("a folder", core.file_facts(folder).kind)
+    assert.equal("a device", core.file_facts("/dev/null").kind)
   end)
 
   it("are none where there is no file, and why is said", function()

@@ -17,28 +17,6 @@ FILE *kv_lua_file(lua_State *L, int index) {
   return stream->f;
 }
 
-/* As luafilesystem calls them. */
-static const char *kind_of(mode_t mode) {
-  switch (mode & S_IFMT) {
-  case S_IFREG:
-    return "file";
-  case S_IFDIR:
-    return "directory";
-  case S_IFLNK:
-    return "link";
-  case S_IFSOCK:
-    return "socket";
-  case S_IFIFO:
-    return "named pipe";
-  case S_IFCHR:
-    return "char device";
-  case S_IFBLK:
-    return "block device";
-  default:
-    return "other";
-  }
-}
-
 static void set(lua_State *L, const char *name, lua_Integer value) {
   lua_pushinteger(L, value);
   lua_setfield(L, -2, name);
@@ -58,14 +36,14 @@ static void push_facts(lua_State *L, const struct stat *about) {
   set(L, "ctime_ns", nanoseconds(about->st_ctim));
   set(L, "uid", about->st_uid);
   set(L, "mode", about->st_mode & 07777);
-  lua_pushstring(L, kind_of(about->st_mode));
+  lua_pushstring(L, kv_file_kind(about->st_mode));
   lua_setfield(L, -2, "kind");
 }
 
 /* file_facts(file) or file_facts(path [, "follow" | "nofollow"]) -> { dev, ino, size (bytes),
  * allocated (bytes on its device), mtime_ns, ctime_ns (nanoseconds since 1970), uid, mode
- * (permission bits), kind } | nil, message, kind. "nofollow": of a link itself. What Lua has
- * written to an open file and not flushed does not count. */
+ * (permission bits), kind (of base/file.h) } | nil, message, kind. "nofollow": of a link itself.
+ * What Lua has written to an open file and not flushed does not count. */
 static int file_facts(lua_State *L) {
   static const char *const choices[] = {"follow", "nofollow", NULL};
   bool follow = luaL_checkoption(L, 2, "follow", choices) == 0;

@@ -185,7 +185,7 @@ describe("kavach template list", function()
     is_bad "others may write to it"
     assert(os.execute(("chmod 600 '%s' && mv '%s' '%s/m' && ln -s m '%s'"):format(path, path,
       folder, path)))
-    is_bad "it is a link, not a file"
+    is_bad "it is a link, not a regular file"
     assert(os.remove(path))
     is_bad "No such file"
   end)
@@ -247,10 +247,10 @@ describe("kavach template list", function()
     local digest = core.hash "a"
     assert(core.private_directory(templates))
     host.write(templates .. "/" .. digest, "x")
-    assert.matches("it is a file, not a directory", shown().bad)
+    assert.matches("it is a regular file, not a folder", shown().bad)
     assert(os.execute(("rm '%s/%s' && ln -s / '%s/%s'"):format(templates, digest, templates,
       digest)))
-    assert.matches("it is a link, not a directory", shown().bad)
+    assert.matches("it is a link, not a folder", shown().bad)
   end)
 
   it("fails where they cannot be listed, or there is nowhere for them", function()

@@ -63,11 +63,11 @@ describe("A template", function()
       ["when its manifest is an empty object"] = { "echo {} >'%s'", "manifest",
         "not a template's manifest" },
       ["when its memory is a link"] = { "mv '%s' '%s.moved'; ln -s '%s.moved' '%s'", "memory",
-        "it is a link, not a file" },
+        "it is a link, not a regular file" },
       ["when its state is a FIFO"] = { "rm '%s'; mkfifo '%s'", "state",
-        "it is a named pipe, not a file" },
+        "it is a FIFO, not a regular file" },
       ["when its manifest is a FIFO"] = { "rm '%s'; mkfifo '%s'", "manifest",
-        "it is a named pipe, not a file" },
+        "it is a FIFO, not a regular file" },
       ["when others may write its memory"] = { "chmod 666 '%s'", "memory", OTHERS },
       ["when others may write its state"] = { "chmod 620 '%s'", "state", OTHERS },
       ["when others may write its manifest"] = { "chmod 602 '%s'", "manifest", OTHERS },
@@ -235,7 +235,7 @@ describe("A template", function()
       with_template()
       run("mv '%s' '%s.moved' && ln -s '%s.moved' '%s'", saveable.templates, saveable.templates,
         saveable.templates, saveable.templates)
-      never "it is a link, not a directory"
+      never "it is a link, not a folder"
     end)
 
     it("where there is no home", function()

@@ -18,7 +18,7 @@ end
 local function objection(path, kind, forbidden)
   local facts, why = core.file_facts(path, "nofollow")
   if not facts then return why end
-  if facts.kind ~= kind then return ("%s: it is a %s, not a %s"):format(path, facts.kind, kind) end
+  if facts.kind ~= kind then return ("%s: it is %s, not %s"):format(path, facts.kind, kind) end
   if facts.uid ~= core.euid() then
     return ("%s: it belongs to user %d, not to this one"):format(path, facts.uid)
   end
@@ -33,7 +33,7 @@ end
 ---@param path string
 ---@return string? why
 function place.objection(path)
-  return (objection(path, "directory", OTHERS))
+  return (objection(path, "a folder", OTHERS))
 end
 
 ---The same of a file, which others may read; what is known of it, if there is no objection.
@@ -41,7 +41,7 @@ end
 ---@return string? why
 ---@return table? facts of core.file_facts
 function place.file_objection(path)
-  return objection(path, "file", OTHERS_WRITE)
+  return objection(path, "a regular file", OTHERS_WRITE)
 end
 
 ---The folder, made if it is not there, and this user's alone.
