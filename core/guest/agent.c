@@ -163,7 +163,7 @@ static void channel_event(struct kv_agent *agent, const struct epoll_event *even
 }
 
 /* Gives each stream that can do something one frame, beginning with the one that came too short
- * the last time. Gives back whether any could go on at once. */
+ * the last time. Gives back whether any could go on as soon as the port takes more. */
 static bool pump(struct kv_agent *agent) {
   bool more = false;
   size_t count = agent->active_count;
@@ -179,7 +179,7 @@ static bool pump(struct kv_agent *agent) {
     }
     if (agent->port.blocked) agent->turn = (agent->turn + i + 1) % count;
   }
-  return more && !agent->port.blocked;
+  return more || agent->port.blocked;
 }
 
 /* Switches the events of streams that turned hot or cold, and if the clock has struck, looks at
@@ -277,7 +277,9 @@ static int watch_late(struct kv_agent *agent) {
 /* How long to wait for events, in milliseconds. */
 static int patience(struct kv_agent *agent, bool more, bool hot, bool ending) {
   int hold = hold_time(agent), late = watch_late(agent);
-  if (more) return 0;
+  /* A port that was blocked for those who had something for it may have taken all since: then no
+   * event will tell them. */
+  if (more && !agent->port.blocked) return 0;
   if (hot) return KV_OUTFLOW_HOT_MS;
   if (hold > 0 && (late == 0 || hold < late)) return hold;
   if (late > 0) return late;

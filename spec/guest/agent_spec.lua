@@ -182,3 +182,38 @@ describe("The agent, with a host that makes things up,", function()
     assert.is_true(host.gone(marker))
   end)
 end)
+
+describe("The agent, with a host that reads more slowly than it writes,", function()
+  local folder, remove
+  setup(function() folder, remove = host.folder() end)
+  teardown(function() remove() end)
+
+  -- Streams fill the port again and again, and often the host has made room before the agent has
+  -- gone to sleep: channels that wait for credit, of a file that is slow to look at, see to that.
+  it("sleeps only if an event will wake it", function()
+    local STREAMS <const>, SIZE <const> = 32, 256 * 1024
+    host.write(folder .. "/file", ("x"):rep(SIZE))
+    local asked = { HELLO }
+    for channel = 1, 256 do
+      asked[#asked + 1] = wire.frame(wire.GET, channel, channel <= STREAMS
+        and u32(SIZE) .. folder .. "/file\0" or u32(0) .. "/proc/stat\0")
+    end
+    local near, far = pair.connect()
+    local child, ended = native.spawn(near)
+    far:write(table.concat(asked))
+    local decoder, size, over = wire.decoder(), 0, 0
+    kavach.deadline(10000, function()
+      while over < STREAMS do
+        decoder:feed(assert(far:read()))
+        for kind, _, payload in function() return decoder:next() end do
+          if kind == wire.STDOUT then size = size + #payload end
+          if kind == wire.DONE then over = over + 1 end
+        end
+      end
+    end)
+    far:close()
+    ended:wait(10000)
+    child:forget()
+    assert.same({ STREAMS, STREAMS * SIZE }, { over, size })
+  end)
+end)
