@@ -248,6 +248,7 @@ static void port_event(struct kv_agent *agent, uint32_t events) {
 static void handle_events(struct kv_agent *agent, int timeout) {
   struct epoll_event events[64];
   int count = epoll_wait(agent->epoll, events, 64, timeout);
+  agent->port.awaited = false; /* all are asked again: here, and before the next wait */
   for (int i = 0; i < count; i++) {
     if (events[i].data.u64 == EVENT_SIGNAL)
       reap(agent);
@@ -277,9 +278,9 @@ static int watch_late(struct kv_agent *agent) {
 /* How long to wait for events, in milliseconds. */
 static int patience(struct kv_agent *agent, bool more, bool hot, bool ending) {
   int hold = hold_time(agent), late = watch_late(agent);
-  /* A port that was blocked for those who had something for it may have taken all since: then no
-   * event will tell them. */
-  if (more && !agent->port.blocked) return 0;
+  /* A port that was blocked or full for those who had something for it may have taken all since:
+   * then no event will tell them. */
+  if ((more || agent->port.awaited) && !agent->port.blocked) return 0;
   if (hot) return KV_OUTFLOW_HOT_MS;
   if (hold > 0 && (late == 0 || hold < late)) return hold;
   if (late > 0) return late;

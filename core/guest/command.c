@@ -235,16 +235,17 @@ void kv_command_settle(struct kv_agent *agent, struct kv_channel *channel) {
     kv_outflow_close(stream);
   }
   bool empty = channel->empty || channel->group == NULL || !kv_cgroup_populated(channel->group);
-  if ((!empty && !late) || kv_port_room(&agent->port) < 64) return;
+  if ((!empty && !late) || !kv_port_takes(&agent->port, 64)) return;
   send_exit(agent, channel);
   if (channel->group != NULL) kv_cgroup_release(&agent->cgroups, channel->group);
   kv_channel_drop(agent, channel);
 }
 
 void kv_channel_credit(struct kv_agent *agent, struct kv_channel *channel) {
+  if (!kv_port_takes(&agent->port, 64)) return; /* before what is due counts as told */
   uint32_t due = kv_sink_credit(&channel->in);
   bool gone = channel->kind == KV_CHANNEL_COMMAND && channel->in.error != 0 && !channel->in_told;
-  if ((due == 0 && !gone) || kv_port_room(&agent->port) < 64) return;
+  if (due == 0 && !gone) return;
   channel->in_told |= gone;
   uint8_t payload[8];
   kv_put_u32(payload, 0);

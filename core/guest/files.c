@@ -62,7 +62,7 @@ void kv_put_start(struct kv_agent *agent, uint32_t id, const struct kv_put_reque
 /* All has come, or nothing more can be written: puts the file in place, or removes what there
  * is of it. */
 void kv_put_settle(struct kv_agent *agent, struct kv_channel *channel) {
-  if (channel->in.fd >= 0 || kv_port_room(&agent->port) < KV_WIRE_HEADER + 8192) return;
+  if (channel->in.fd >= 0 || !kv_port_takes(&agent->port, KV_WIRE_HEADER + 8192)) return;
   struct stat status = {0};
   int failed = channel->in.error;
   if (failed == 0 && (stat(channel->temporary, &status) != 0 ||
@@ -114,7 +114,7 @@ void kv_get_start(struct kv_agent *agent, uint32_t id, const struct kv_get_reque
 void kv_get_settle(struct kv_agent *agent, struct kv_channel *channel) {
   struct kv_outflow *stream = &channel->out[0];
   if (stream->fd >= 0 && stream->credit == 0) kv_outflow_look(stream);
-  if (stream->fd >= 0 || kv_port_room(&agent->port) < KV_WIRE_HEADER + 8192) return;
+  if (stream->fd >= 0 || !kv_port_takes(&agent->port, KV_WIRE_HEADER + 8192)) return;
   if (stream->error == 0)
     kv_send_done(agent, channel->id, channel->mode, stream->sent);
   else

@@ -63,11 +63,15 @@ void kv_port_unget(struct kv_port *port, const struct kv_frame *frame) {
 
 size_t kv_port_queued(const struct kv_port *port) { return port->out_end - port->out_begin; }
 
-size_t kv_port_room(const struct kv_port *port) { return sizeof port->out - kv_port_queued(port); }
+bool kv_port_takes(struct kv_port *port, size_t bytes) {
+  bool room = sizeof port->out - kv_port_queued(port) >= bytes;
+  port->awaited |= !room;
+  return room;
+}
 
 uint8_t *kv_port_reserve(struct kv_port *port, size_t length) {
   size_t whole = KV_WIRE_HEADER + length;
-  if (kv_port_room(port) < whole) return NULL;
+  if (!kv_port_takes(port, whole)) return NULL;
   if (sizeof port->out - port->out_end < whole) {
     memmove(port->out, port->out + port->out_begin, kv_port_queued(port));
     port->out_end -= port->out_begin;

@@ -8,7 +8,7 @@
  * which holds that frame and nothing else: the driver's splice goes wrong unless it takes all that
  * the pipe holds (port_fops_splice_write() in the kernel's drivers/char/virtio_console.c counts
  * the pipe's pages, and sends an entry for each, even an empty one, which QEMU takes for the end
- * of the device). The queue's user keeps it from overflowing by asking kv_port_room() before it
+ * of the device). The queue's user keeps it from overflowing by asking kv_port_takes() before it
  * does what makes output.
  */
 #ifndef KV_GUEST_PORT_H
@@ -27,6 +27,7 @@ struct kv_port {
   enum kv_port_splicing { KV_SPLICE_UNKNOWN, KV_SPLICE_WORKS, KV_SPLICE_REFUSED } splicing;
   bool blocked; /* the last write found no room: EPOLLOUT says when to go on */
   bool closed;  /* the other end is gone, or the descriptor broke */
+  bool awaited; /* somebody was told that there is no room: for whoever asks them again to clear */
   size_t in_begin, in_end;
   size_t out_begin, out_end;
   struct kv_hole {
@@ -56,8 +57,8 @@ int kv_port_next(struct kv_port *port, struct kv_frame *frame);
 /* Takes the frame that kv_port_next gave last back: it will be the next again. */
 void kv_port_unget(struct kv_port *port, const struct kv_frame *frame);
 
-/* Bytes that the queue still takes. */
-size_t kv_port_room(const struct kv_port *port);
+/* Does the queue take that many bytes more? If not, sets `awaited`. */
+bool kv_port_takes(struct kv_port *port, size_t bytes);
 size_t kv_port_queued(const struct kv_port *port);
 
 /* Queues a frame. false, and nothing is queued, if there is no room for it. */
@@ -65,7 +66,7 @@ bool kv_port_send(struct kv_port *port, uint8_t type, uint32_t channel, const vo
                   size_t length);
 
 /* Room for a payload of up to `length` bytes, to be read into; kv_port_commit then queues it as a
- * frame. NULL if there is none. */
+ * frame. NULL if there is none: sets `awaited`. */
 uint8_t *kv_port_reserve(struct kv_port *port, size_t length);
 void kv_port_commit(struct kv_port *port, uint8_t type, uint32_t channel, size_t length);
 

@@ -161,7 +161,7 @@ void kv_serve(struct kv_agent *agent) {
   struct kv_frame frame;
   agent->stalled = false;
   while (!agent->finished) {
-    agent->stalled = kv_port_room(&agent->port) < ROOM;
+    agent->stalled = !kv_port_takes(&agent->port, ROOM);
     int got = agent->stalled ? 0 : kv_port_next(&agent->port, &frame);
     if (got == 0) return;
     if (got > 0 && too_early(agent, &frame)) {
