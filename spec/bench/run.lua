@@ -18,7 +18,7 @@ local support = require "support"
 
 local NAMES <const> = {
   "run_true", "clone", "exec", "startup", "processes", "stream", "files", "memory", "argv",
-  "measure", "report", "verify", "verify_process", "policy",
+  "measure", "report", "verify", "verify_process", "policy", "batch",
 }
 local RUNS <const> = 10
 

@@ -1,4 +1,5 @@
 local core = require "kavach.core"
+local host = require "support.host"
 local sandbox = require "kavach.sandbox"
 local standin = require "support.standin"
 local task = require "kavach.task"
@@ -240,6 +241,7 @@ describe("A virtual machine that stands still #vm", function()
     assert(box:exec "true")
     local pid = box.vm.child:pid()
     box.vm.child:signal(19) -- SIGSTOP, to QEMU
+    while not host.slurp(("/proc/%d/stat"):format(pid)):find "%) T " do task.sleep(5) end
     local r, why = box:exec "true"
     assert.is_nil(r)
     assert.equal("timeout", why.kind)
@@ -279,7 +281,8 @@ describe("A virtual machine that is paused #vm", function()
     used, paused = ticks() - used, task.now() - paused
     assert(box:resume())
     local up, all = (uptime() - before) * 10, task.now() - began
-    assert.is_true(used < 50, ("a machine that stands still used %d0 ms"):format(used))
+    -- One that runs uses 3000 ms; one that is paused still looks whether its ports can be read.
+    assert.is_true(used < 150, ("a machine that stands still used %d0 ms"):format(used))
     assert.is_true(up < all - paused + 1000, ("up %d ms of %d, paused for %d"):format(up, all,
       paused))
     used = ticks()

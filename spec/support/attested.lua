@@ -2,6 +2,7 @@
 
 local attest = require "kavach.attest"
 local host = require "support.host"
+local platforms = require "support.platforms"
 local report = require "kavach.report"
 local snp = require "kavach.snp"
 
@@ -18,6 +19,7 @@ function M.platform(product)
   local folder, remove = host.folder()
   local made = assert(attest.emulator.init {
     dir = folder .. "/platform", product = product, not_before = M.BEGIN,
+    keys = platforms.authority_keys(),
   })
   return made, remove
 end

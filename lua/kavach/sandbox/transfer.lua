@@ -42,6 +42,7 @@ local function finish(self, cause)
   self.over, self.cause = true, cause
   if self.inflow then self.inflow:finish(cause) end
   if self.outflow then self.outflow:finish(cause) end
+  if self.pipe then self.pipe:close() end -- who waits for more of it waits in vain
   self.changed:wake()
   if self.on_over then self.on_over(cause) end
 end
@@ -123,6 +124,7 @@ function transfer.put(agent, source, target, max_bytes)
   if agent.lost then return nil, agent.lost end
   local self <close> = open(agent, ("put: %s in the guest"):format(target))
   self.outflow = flow.outflow(function(bytes) self:send(wire.STDIN, bytes) end, wire.PUT_WINDOW)
+  self.pipe = not io.type(file) and file or nil
   self:send(wire.PUT, string.pack("<I4z", transfer.mode_of(source), target))
   local left = max_bytes
   local unreadable
@@ -138,7 +140,7 @@ function transfer.put(agent, source, target, max_bytes)
     -- A target that cannot be written fails here, with the guest's reason.
     if not self.outflow:write(bytes) then break end
   end
-  if unreadable then
+  if unreadable and not self.over then
     return err.fail("io", ("put: %s: %s"):format(source, unreadable), { path = source })
   end
   self.outflow:close()
