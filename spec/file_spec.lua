@@ -1,10 +1,12 @@
 local core = require "kavach.core"
 local file = require "kavach.file"
 local host = require "support.host"
+local lfs = require "lfs"
 local program = require "support.program"
 local stream = require "kavach.stream"
 
-local ENOENT <const>, ENXIO <const>, EISDIR <const>, EINVAL <const> = 2, 6, 21, 22
+local ENOENT <const>, ENXIO <const>, EEXIST <const>, EISDIR <const>, EINVAL <const> = 2, 6, 17, 21,
+  22
 
 describe("a file that is named", function()
   local folder, remove
@@ -61,6 +63,18 @@ describe("a file that is named", function()
       core.file_open(arg[1], "a"):write "to whoever reads"
     ]], "/dev/stdout")
     assert.equal("to whoever reads", out)
+  end)
+
+  it("may be made, if there is none yet, and is its owner's then", function()
+    local path = folder .. "/new"
+    local opened = assert(core.file_open(path, "x"))
+    opened:write "abc"
+    assert.is_true(opened:close())
+    assert.same({ "abc", 384 }, { host.slurp(path), core.file_facts(path).mode }) -- 0600
+    assert.same({ "File exists", EEXIST }, refused(path, "x"))
+    assert(lfs.link("nowhere", folder .. "/dangling", true))
+    assert.same({ "File exists", EEXIST }, refused(folder .. "/dangling", "x"))
+    assert.equal("abc", host.slurp(path))
   end)
 
   it("is read up to a limit, and no further", function()

@@ -8,7 +8,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-enum { NEW_FILE_MODE = 0666 }; /* less the umask, as fopen(3) has it */
+/* Less the umask, as fopen(3) has it; and of what must be new. */
+enum { NEW_FILE_MODE = 0666, PRIVATE_FILE_MODE = 0600 };
 
 /* Documentation/admin-guide/devices.txt of the kernel. */
 enum { MEMORY_DEVICES = 1, NULL_DEVICE = 3 };
@@ -69,8 +70,8 @@ static int settle(int fd, int flags, kv_error *why) {
 }
 
 int kv_file_open(const char *path, int flags, kv_error *why) {
-  int fd;
-  do fd = open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, NEW_FILE_MODE);
+  int fd, mode = flags & O_EXCL ? PRIVATE_FILE_MODE : NEW_FILE_MODE;
+  do fd = open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, mode);
   while (fd < 0 && errno == EINTR);
   if (fd < 0) return unopened(path, errno, why);
   int failed = settle(fd, flags, why);

@@ -14,9 +14,9 @@ const char *kv_file_kind(mode_t mode);
 
 /* Opens a file with these flags of open(2), and close-on-exec. What is opened to be read must be a
  * regular file, or /dev/null, which reads as an empty one; what is opened to be written may be
- * anything but a folder or a socket, and a FIFO only if somebody reads it. Returns a descriptor
- * that blocks, or minus an errno and *why (`io`), a reason without the path. A pipe or a device
- * that is refused is an EINVAL. */
+ * anything but a folder or a socket, and a FIFO only if somebody reads it. What O_EXCL makes is its
+ * owner's alone (0600). Returns a descriptor that blocks, or minus an errno and *why (`io`), a
+ * reason without the path. A pipe or a device that is refused is an EINVAL. */
 int kv_file_open(const char *path, int flags, kv_error *why);
 
 #endif

@@ -36,6 +36,7 @@ typedef struct kv_loop {
   void (*dispatch)(void *arg);
   void *dispatch_arg;
   struct kv_supervisor *supervisor;            /* supervise.h; NULL until the first process */
+  struct kv_held *held;                        /* what each supervisor is to hold */
   void (*end_processes)(struct kv_loop *loop); /* set with it; called at the loop's end */
   struct kv_timer *spare_timers;               /* closed ones, to be used again */
   void (*free_timers)(struct kv_loop *loop);   /* set with them; called at the loop's end */

@@ -354,6 +354,23 @@ static int disown_file(lua_State *L) {
   return 0;
 }
 
+/* hold(file): keeps an open file of Lua's from being let go of by the kernel until this host has
+ * ended, and all that it started: with a lock on it that is what the lock tells -> a number for
+ * release | nil, message */
+static int hold(lua_State *L) {
+  kv_error e;
+  uint32_t number = kv_supervisor_hold(kv_lua_loop(L), fileno(kv_lua_file(L, 1)), &e);
+  if (number == 0) return kv_lua_fail(L, &e);
+  lua_pushinteger(L, number);
+  return 1;
+}
+
+/* release(number): it is not held any more, soon */
+static int release_held(lua_State *L) {
+  kv_supervisor_release(kv_lua_loop(L), (uint32_t)luaL_checkinteger(L, 1));
+  return 0;
+}
+
 void kv_lua_child_functions(lua_State *L, kv_loop *loop) {
   static const luaL_Reg functions[] = {{"spawn", child_spawn},
                                        {"private_dir", private_dir},
@@ -362,6 +379,8 @@ void kv_lua_child_functions(lua_State *L, kv_loop *loop) {
                                        {"keep_dir", keep_dir},
                                        {"own_file", own_file},
                                        {"disown_file", disown_file},
+                                       {"hold", hold},
+                                       {"release", release_held},
                                        {NULL, NULL}};
   static const luaL_Reg methods[] = {{"signal", child_signal},
                                      {"pid", child_pid},

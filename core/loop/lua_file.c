@@ -91,11 +91,13 @@ int kv_lua_open_file(luaL_Stream *stream, int fd, const char *mode) {
 
 /* file_open(path, mode): as io.open(path, mode) with "r", which is the default, "w" or "a", but
  * what is to be read must be a regular file or /dev/null, and nothing is waited for (base/file.h).
- * A file; or nil, "PATH: why", and an errno. */
+ * "x" is "w" for a file that is not there yet, and then its owner's alone. A file; or nil, "PATH:
+ * why", and an errno. */
 static int file_open(lua_State *L) {
-  static const char *const modes[] = {"r", "w", "a", NULL};
-  static const int flags[] = {O_RDONLY, O_WRONLY | O_CREAT | O_TRUNC,
-                              O_WRONLY | O_CREAT | O_APPEND};
+  static const char *const modes[] = {"r", "w", "a", "x", NULL};
+  static const char *const stdio[] = {"r", "w", "a", "w"};
+  static const int flags[] = {O_RDONLY, O_WRONLY | O_CREAT | O_TRUNC, O_WRONLY | O_CREAT | O_APPEND,
+                              O_WRONLY | O_CREAT | O_EXCL};
   const char *path = luaL_checkstring(L, 1);
   int mode = luaL_checkoption(L, 2, "r", modes);
   luaL_Stream *stream = kv_lua_new_file(L);
@@ -107,11 +109,58 @@ static int file_open(lua_State *L) {
     lua_pushinteger(L, -fd);
     return 3;
   }
-  return kv_lua_open_file(stream, fd, modes[mode]) < 0 ? luaL_fileresult(L, 0, path) : 1;
+  return kv_lua_open_file(stream, fd, stdio[mode]) < 0 ? luaL_fileresult(L, 0, path) : 1;
+}
+
+/* Whether the path still names this file. */
+static bool is_there(int fd, const char *path) {
+  struct stat opened, named;
+  return fstat(fd, &opened) == 0 && lstat(path, &named) == 0 && opened.st_ino == named.st_ino &&
+         opened.st_dev == named.st_dev;
+}
+
+/* A descriptor of the file, made (mode 0600) if need be, and locked; or -1 and errno, which is
+ * EAGAIN if another has it. Whoever had the lock may have removed the file meanwhile. */
+static int open_locked(const char *path) {
+  struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  while (true) {
+    int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0600);
+    if (fd < 0) return -1;
+    bool locked = fcntl(fd, F_OFD_SETLK, &whole) == 0;
+    int number = errno;
+    if (locked && is_there(fd, path)) return fd;
+    close(fd);
+    if (locked) continue;
+    errno = number == EACCES ? EAGAIN : number;
+    return -1;
+  }
+}
+
+/* file_locked(path) -> a file, to read and write | false if another has locked it | nil, "PATH:
+ * why". It is locked until it is closed, or its process has ended: the lock of an open file
+ * description (fcntl(2)), which keeps out whoever opened the file apart, in this process, too. */
+static int file_locked(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  luaL_Stream *stream = kv_lua_new_file(L);
+  int fd = open_locked(path);
+  if (fd >= 0) return kv_lua_open_file(stream, fd, "r+") < 0 ? luaL_fileresult(L, 0, path) : 1;
+  if (errno != EAGAIN) return luaL_fileresult(L, 0, path);
+  lua_pushboolean(L, 0);
+  return 1;
+}
+
+/* file_unlock(file): takes back the lock of one that file_locked gave, also where others have it
+ * open by now, whom it was handed to -> true | nil, message */
+static int file_unlock(lua_State *L) {
+  struct flock whole = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+  return luaL_fileresult(L, fcntl(fileno(kv_lua_file(L, 1)), F_OFD_SETLK, &whole) == 0, NULL);
 }
 
 void kv_lua_file_functions(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"file_facts", file_facts}, {"file_open", file_open}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"file_facts", file_facts},
+                                       {"file_open", file_open},
+                                       {"file_locked", file_locked},
+                                       {"file_unlock", file_unlock},
+                                       {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
 }

@@ -18,7 +18,7 @@ luaL_Stream *kv_lua_new_file(lua_State *L);
  * or -1 and errno, and `fd` is closed. */
 int kv_lua_open_file(luaL_Stream *stream, int fd, const char *mode);
 
-/* Sets file_facts and file_open in the table at the top of the stack. */
+/* Sets file_facts, file_open and file_locked in the table at the top of the stack. */
 void kv_lua_file_functions(lua_State *L);
 
 #endif

@@ -1,5 +1,6 @@
 /* Files that are private to their owner, for Lua: keys, say, and what was fetched. */
 #include "base/private_file.h"
+#include "base/tree.h"
 #include "loop/lua_loop.h"
 
 static int fail(lua_State *L, const kv_error *error) {
@@ -28,8 +29,19 @@ static int private_file(lua_State *L) {
   return 1;
 }
 
+/* remove_tree(path): removes a folder with all that is in it (base/tree.h), or a file. True, also
+ * if there is none; or nil and "PATH: why". */
+static int remove_tree(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  if (kv_tree_remove(path) < 0) return luaL_fileresult(L, 0, path);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 void kv_lua_private_file_functions(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"private_directory", private_directory}, {"private_file", private_file}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"private_directory", private_directory},
+                                       {"private_file", private_file},
+                                       {"remove_tree", remove_tree},
+                                       {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
 }

@@ -1,8 +1,13 @@
 /* What Lua needs to know of the process and its terminal. */
 #include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
@@ -118,6 +123,44 @@ static int system_euid(lua_State *L) {
   return 1;
 }
 
+/* The time that a process started, in ticks since the machine's boot: field 22 of /proc/PID/stat
+ * (proc(5)), behind a name in brackets that may hold anything. 0: there is no such process. */
+static unsigned long long start_time(pid_t pid) {
+  char path[64], text[1024];
+  snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+  FILE *file = fopen(path, "re");
+  if (!file) return 0;
+  size_t size = fread(text, 1, sizeof text - 1, file);
+  fclose(file);
+  text[size] = '\0';
+  char *at = strrchr(text, ')');
+  unsigned long long ticks = 0;
+  const int fields = 20; /* from the third, behind the bracket, to the 22nd */
+  for (int i = 0; at && i < fields; i++) at = strchr(at + 1, ' ');
+  if (at) ticks = strtoull(at, NULL, 10);
+  return ticks;
+}
+
+/* kill_process(pid, start_time): ends, with SIGKILL, the process that began at that time, and no
+ * other that has its number by now -> true | false if it is gone | nil, message */
+static int system_kill_process(lua_State *L) {
+  pid_t pid = (pid_t)luaL_checkinteger(L, 1);
+  unsigned long long began = (unsigned long long)luaL_checkinteger(L, 2);
+  int process = (int)syscall(SYS_pidfd_open, pid, 0);
+  int trouble = process < 0 ? errno : 0;
+  /* The descriptor is of one process: if that began then, so does the signal reach it. */
+  bool same = process >= 0 && start_time(pid) == began;
+  if (same && syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0) < 0) trouble = errno;
+  if (process >= 0) close(process);
+  if (trouble && trouble != ESRCH) {
+    lua_pushnil(L);
+    lua_pushfstring(L, "process %d: %s", (int)pid, strerror(trouble));
+    return 2;
+  }
+  lua_pushboolean(L, same && !trouble);
+  return 1;
+}
+
 /* helper_dir() -> where the helper programs of this build or installation stand */
 static int system_helper_dir(lua_State *L) {
   lua_pushstring(L, kv_lua_loop(L)->helpers);
@@ -136,6 +179,7 @@ void kv_lua_system_functions(lua_State *L, kv_loop *loop) {
                                        {"free_space", system_free_space},
                                        {"helper_dir", system_helper_dir},
                                        {"euid", system_euid},
+                                       {"kill_process", system_kill_process},
                                        {NULL, NULL}};
   luaL_newmetatable(L, RAW);
   static const char *const closers[] = {"close", "__close", "__gc"};

@@ -22,6 +22,13 @@ typedef struct kv_supervisor {
   size_t count, room;
 } kv_supervisor;
 
+/* What is held for as long as the host lives, by whatever supervisor it has: a list. */
+typedef struct kv_held {
+  struct kv_held *next;
+  uint32_t number;
+  int descriptor; /* our own */
+} kv_held;
+
 /* ---- the program ---- */
 
 /* Its end of the socket becomes KV_SUP_FD, standard input and output are /dev/null, standard error
@@ -129,10 +136,14 @@ static void on_reply(uv_poll_t *poll, int status, int events) {
 
 /* Ends the supervisor, and with it all that it started; waits until they are gone. */
 static void end_processes(kv_loop *loop) {
-  if (!loop->supervisor) return;
-  shutdown(loop->supervisor->socket, SHUT_WR);
-  drop(loop->supervisor);
+  if (loop->supervisor) {
+    shutdown(loop->supervisor->socket, SHUT_WR);
+    drop(loop->supervisor);
+  }
+  while (loop->held) kv_supervisor_release(loop, loop->held->number);
 }
+
+static int send_hold(kv_supervisor *s, const kv_held *held);
 
 static kv_supervisor *supervisor_of(kv_loop *loop, kv_error *e) {
   if (loop->supervisor) return loop->supervisor;
@@ -164,6 +175,8 @@ static kv_supervisor *supervisor_of(kv_loop *loop, kv_error *e) {
   uv_unref((uv_handle_t *)&s->poll);
   loop->supervisor = s;
   loop->end_processes = end_processes;
+  /* Before it starts anything. One that cannot take them is dead again, as the caller will find. */
+  for (const kv_held *held = loop->held; held; held = held->next) (void)send_hold(s, held);
   return s;
 }
 
@@ -323,4 +336,42 @@ void kv_supervisor_disown_directory(kv_loop *loop, const char *path) {
   if (!loop->supervisor) return;
   kv_sup_request head = {.type = KV_SUP_DISOWN_DIR, .body_size = (uint32_t)strlen(path) + 1};
   send_packet(loop->supervisor->socket, &head, path, NULL, 0);
+}
+
+/* ---- holding ---- */
+
+static int send_hold(kv_supervisor *s, const kv_held *held) {
+  kv_sup_request head = {.type = KV_SUP_HOLD, .id = held->number};
+  return send_packet(s->socket, &head, "", &held->descriptor, 1);
+}
+
+uint32_t kv_supervisor_hold(kv_loop *loop, int descriptor, kv_error *e) {
+  kv_supervisor *s = supervisor_of(loop, e);
+  if (!s) return 0;
+  kv_held *held = malloc(sizeof *held);
+  int own = held ? fcntl(descriptor, F_DUPFD_CLOEXEC, KV_SUP_FD) : -1;
+  if (own < 0) {
+    kv_fail_errno(e, held ? errno : ENOMEM, "cannot hold a descriptor");
+    free(held);
+    return 0;
+  }
+  *held = (kv_held){loop->held, loop->held ? loop->held->number + 1 : 1, own};
+  loop->held = held;
+  if (send_hold(s, held) == 0) return held->number;
+  kv_fail_errno(e, errno, "cannot hand a descriptor to the supervisor");
+  kv_supervisor_release(loop, held->number);
+  return 0;
+}
+
+void kv_supervisor_release(kv_loop *loop, uint32_t number) {
+  for (kv_held **at = &loop->held; *at; at = &(*at)->next) {
+    kv_held *held = *at;
+    if (held->number != number) continue;
+    *at = held->next;
+    close(held->descriptor);
+    free(held);
+    kv_sup_request head = {.type = KV_SUP_RELEASE, .id = number};
+    if (loop->supervisor) (void)send_packet(loop->supervisor->socket, &head, "", NULL, 0);
+    return;
+  }
 }

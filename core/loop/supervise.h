@@ -54,4 +54,11 @@ void kv_child_forget(kv_child *c);
 int kv_supervisor_own_directory(kv_loop *loop, const char *path, kv_error *e);
 void kv_supervisor_disown_directory(kv_loop *loop, const char *path);
 
+/* Has a descriptor, which stays the caller's too, kept open until this host has ended and with it
+ * all that it started, or until it is released: for a lock, say, that tells others of that. A
+ * supervisor that takes the place of one that was killed keeps it, too. Returns its number for
+ * release, never 0; 0 with *e filled. */
+uint32_t kv_supervisor_hold(kv_loop *loop, int descriptor, kv_error *e);
+void kv_supervisor_release(kv_loop *loop, uint32_t number);
+
 #endif

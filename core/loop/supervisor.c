@@ -29,6 +29,11 @@ typedef struct child {
   pid_t pid;
 } child;
 
+typedef struct held {
+  uint32_t id;
+  int fd;
+} held;
+
 typedef struct supervisor {
   pid_t self;
   int null, signals, host;
@@ -38,6 +43,8 @@ typedef struct supervisor {
   size_t reply_first, reply_count, reply_room;
   char **directories;
   size_t directory_count, directory_room;
+  held *holds; /* descriptors that tell others whether all is over */
+  size_t hold_count, hold_room;
   bool ending;
 } supervisor;
 
@@ -210,17 +217,20 @@ static void hear_last_words(supervisor *s) {
   while (poll(&socket, 1, 0) > 0 && (socket.revents & POLLIN) && next_request(s)) continue;
 }
 
+enum { PATIENT_ROUNDS = 200, ROUND_MS = 10, LATE_ROUND_MS = 1000 };
+
 /* Ends when no child is left, or after two seconds in which one could not be killed (it belongs to
- * another user by now, or is stuck in the kernel). */
+ * another user by now, or is stuck in the kernel); but not while it holds something. */
 static void end(supervisor *s) {
   hear_last_words(s);
   struct pollfd signals = {.fd = s->signals, .events = POLLIN};
-  for (int rounds = 0; rounds < 200; rounds++) {
+  for (int rounds = 0; rounds < PATIENT_ROUNDS || s->hold_count; rounds++) {
     kill_children(s);
     pid_t reaped;
     while ((reaped = waitpid(-1, NULL, WNOHANG)) > 0) rounds = 0;
     if (reaped < 0) break; /* ECHILD */
-    poll(&signals, 1, 10);
+    if (rounds > PATIENT_ROUNDS) rounds = PATIENT_ROUNDS;
+    poll(&signals, 1, rounds < PATIENT_ROUNDS ? ROUND_MS : LATE_ROUND_MS);
     struct signalfd_siginfo seen;
     while (read(s->signals, &seen, sizeof seen) > 0) continue;
   }
@@ -250,7 +260,24 @@ static void disown_directory(supervisor *s, const char *path) {
   }
 }
 
-static void serve(supervisor *s, const request *r) {
+/* Takes the descriptor out of the request, so that it is not closed with it. */
+static void hold(supervisor *s, request *r) {
+  if (r->fd_count != 1) return;
+  r->fd_count = 0;
+  s->holds = room_for_one(s->holds, s->hold_count, &s->hold_room, sizeof *s->holds);
+  s->holds[s->hold_count++] = (held){r->head.id, r->fds[0]};
+}
+
+static void release(supervisor *s, uint32_t id) {
+  for (size_t i = 0; i < s->hold_count; i++) {
+    if (s->holds[i].id != id) continue;
+    close(s->holds[i].fd);
+    s->holds[i] = s->holds[--s->hold_count];
+    return;
+  }
+}
+
+static void serve(supervisor *s, request *r) {
   switch (r->head.type) {
   case KV_SUP_SPAWN:
     if (!s->ending) spawn(s, r);
@@ -265,6 +292,12 @@ static void serve(supervisor *s, const request *r) {
     break;
   case KV_SUP_DISOWN_DIR:
     disown_directory(s, r->body);
+    break;
+  case KV_SUP_HOLD:
+    hold(s, r);
+    break;
+  case KV_SUP_RELEASE:
+    release(s, r->head.id);
     break;
   default:
     break;

@@ -30,10 +30,13 @@ enum {
 };
 
 enum kv_sup_request_type {
-  KV_SUP_SPAWN = 1, /* id: the host's number for the process, not in use; body: see below */
-  KV_SUP_SIGNAL,    /* value: signal number, to the process group that id leads */
-  KV_SUP_OWN_DIR,   /* body: absolute path, removed when the host ends, if it is there then */
-  KV_SUP_DISOWN_DIR /* body: the same path again */
+  KV_SUP_SPAWN = 1,  /* id: the host's number for the process, not in use; body: see below */
+  KV_SUP_SIGNAL,     /* value: signal number, to the process group that id leads */
+  KV_SUP_OWN_DIR,    /* body: absolute path, removed when the host ends, if it is there then */
+  KV_SUP_DISOWN_DIR, /* body: the same path again */
+  KV_SUP_HOLD,       /* id: the host's number for it; its one descriptor stays open until nothing
+                        is left that the supervisor has started, however long that takes */
+  KV_SUP_RELEASE     /* id: that one is closed */
 };
 
 /* SPAWN: bit i of `descriptors` says that a descriptor for the child's i (0, 1, 2) comes along, in

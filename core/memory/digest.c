@@ -1,5 +1,11 @@
 #include "memory/digest.h"
 
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "base/little.h"
 #include "memory/xxh3_avx2.h"
 
@@ -59,4 +65,36 @@ int kv_sparse_digest(int fd, const atomic_bool *stop, uint8_t digest[KV_DIGEST_S
   add_number(&self, size);
   store(XXH3_128bits_digest(&self.state), digest);
   return 0;
+}
+
+enum { CHUNK = 1 << 18 }; /* what is read of a file at a time */
+
+/* Adds all bytes of the file. */
+static int add_file(digester *self, int fd, uint8_t *chunk, const atomic_bool *stop, uint64_t *size,
+                    kv_error *error) {
+  for (*size = 0;;) {
+    if (atomic_load(stop)) return kv_fail(error, "cancelled", "called off");
+    ssize_t got = pread(fd, chunk, CHUNK, (off_t)*size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return kv_fail_errno(error, errno, "reading at byte %" PRIu64, *size);
+    if (got == 0) return 0;
+    self->update(&self->state, chunk, (size_t)got);
+    *size += (uint64_t)got;
+  }
+}
+
+int kv_file_digest(int fd, bool durable, const atomic_bool *stop, uint64_t *size,
+                   uint8_t digest[KV_DIGEST_SIZE], kv_error *error) {
+  struct stat about;
+  if (fstat(fd, &about) < 0) return kv_fail_errno(error, errno, "the file");
+  if (!S_ISREG(about.st_mode)) return kv_fail(error, "invalid_argument", "not a regular file");
+  if (durable && fsync(fd) < 0) return kv_fail_errno(error, errno, "to the disk");
+  uint8_t *chunk = malloc(CHUNK);
+  if (!chunk) return kv_fail(error, "io", "out of memory");
+  digester self;
+  begin(&self);
+  int status = add_file(&self, fd, chunk, stop, size, error);
+  free(chunk);
+  if (status == 0) store(XXH3_128bits_digest(&self.state), digest);
+  return status;
 }

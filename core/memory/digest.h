@@ -6,6 +6,8 @@
 #ifndef KV_MEMORY_DIGEST_H
 #define KV_MEMORY_DIGEST_H
 
+#include <stdbool.h>
+
 #include "memory/pages.h"
 
 enum { KV_DIGEST_SIZE = 16 }; /* bytes */
@@ -19,5 +21,11 @@ void kv_digest_bytes(const void *bytes, size_t size, uint8_t digest[KV_DIGEST_SI
  */
 int kv_sparse_digest(int fd, const atomic_bool *stop, uint8_t digest[KV_DIGEST_SIZE],
                      kv_error *error);
+
+/* The digest of a file's bytes, from the first to the last: what kv_digest_bytes gives of them all.
+ * `durable`: first has the disk take them. Of a regular file only; does not move the position of
+ * `fd`. *size: how many they are. *stop, result and errors are those of kv_pages_walk. */
+int kv_file_digest(int fd, bool durable, const atomic_bool *stop, uint64_t *size,
+                   uint8_t digest[KV_DIGEST_SIZE], kv_error *error);
 
 #endif

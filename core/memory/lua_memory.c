@@ -73,15 +73,18 @@ static int hash(lua_State *L) {
 
 /* ---- jobs ---- */
 
+enum way { COPY, SPARSE_DIGEST, FILE_DIGEST, FOLDER_SYNC };
+
 typedef struct job {
   kv_work work; /* first */
-  bool copies;  /* else it digests */
+  enum way way;
+  bool durable; /* FILE_DIGEST: it is on the disk first */
   int from, to; /* descriptors of its own; -1: none, or closed */
   bool begun;
   atomic_bool stop, done; /* `done` is set last, by the thread */
   bool failed;
   kv_error error;
-  uint64_t copied;
+  uint64_t bytes; /* that were copied, or that the file has */
   uint8_t digest[KV_DIGEST_SIZE];
 } job;
 
@@ -91,14 +94,28 @@ static void close_both(job *self) {
   self->from = self->to = -1;
 }
 
-static int copy_or_digest(job *self) {
-  if (!self->copies) return kv_sparse_digest(self->from, &self->stop, self->digest, &self->error);
-  return kv_sparse_copy(self->from, self->to, &self->stop, &self->copied, &self->error);
+static int sync_folder(job *self) {
+  if (fsync(self->from) == 0) return 0;
+  return kv_fail_errno(&self->error, errno, "cannot have the folder on the disk");
+}
+
+static int perform(job *self) {
+  switch (self->way) {
+  case COPY:
+    return kv_sparse_copy(self->from, self->to, &self->stop, &self->bytes, &self->error);
+  case SPARSE_DIGEST:
+    return kv_sparse_digest(self->from, &self->stop, self->digest, &self->error);
+  case FOLDER_SYNC:
+    return sync_folder(self);
+  default:
+    return kv_file_digest(self->from, self->durable, &self->stop, &self->bytes, self->digest,
+                          &self->error);
+  }
 }
 
 static void run(kv_work *work) {
   job *self = (job *)work;
-  self->failed = copy_or_digest(self) < 0;
+  self->failed = perform(self) < 0;
   close_both(self);
   atomic_store(&self->done, true);
 }
@@ -111,12 +128,12 @@ static int job_free(lua_State *L) {
   return 0;
 }
 
-static job *push_job(lua_State *L, bool copies) {
+static job *push_job(lua_State *L, enum way kind) {
   job *self = lua_newuserdatauv(L, sizeof *self, 0);
   memset(self, 0, sizeof *self);
   self->work.run = run;
   self->work.stop = stop;
-  self->copies = copies;
+  self->way = kind;
   self->from = self->to = -1;
   atomic_init(&self->stop, false);
   atomic_init(&self->done, false);
@@ -146,7 +163,7 @@ static int open_target(job *self, FILE *file) {
  * has not read from: it would go on reading what it read ahead. */
 static int sparse_copy(lua_State *L) {
   FILE *from = kv_lua_file(L, 1), *to = kv_lua_file(L, 2);
-  job *self = push_job(L, true);
+  job *self = push_job(L, COPY);
   if (open_source(self, from) < 0) return push_errno(L, "the file to be copied");
   if (open_target(self, to) < 0) return push_errno(L, "the file to copy to");
   return 1;
@@ -156,8 +173,30 @@ static int sparse_copy(lua_State *L) {
  * nil, message, kind */
 static int sparse_digest(lua_State *L) {
   FILE *from = kv_lua_file(L, 1);
-  job *self = push_job(L, false);
+  job *self = push_job(L, SPARSE_DIGEST);
   if (open_source(self, from) < 0) return push_errno(L, "the file to be digested");
+  return 1;
+}
+
+/* file_digest(file [, "durable"]) -> a job that computes the digest that hash() gives of all its
+ * bytes, once they are on the disk if that is asked for | nil, message, kind */
+static int file_digest(lua_State *L) {
+  static const char *const choices[] = {"", "durable", NULL};
+  FILE *from = kv_lua_file(L, 1);
+  bool durable = luaL_checkoption(L, 2, "", choices) == 1;
+  job *self = push_job(L, FILE_DIGEST);
+  self->durable = durable;
+  if (open_source(self, from) < 0) return push_errno(L, "the file to be digested");
+  return 1;
+}
+
+/* folder_sync(path) -> a job that waits until the disk has the names in a folder | nil, message,
+ * kind */
+static int folder_sync(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  job *self = push_job(L, FOLDER_SYNC);
+  self->from = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (self->from < 0) return push_errno(L, path);
   return 1;
 }
 
@@ -170,16 +209,16 @@ static int job_work(lua_State *L) {
   return 1;
 }
 
-/* result() -> the bytes that were copied, or 32 digits | nil, message, kind. Once it has run. */
+/* result() -> the bytes that were copied; 32 digits and, of file_digest, the file's bytes; true of
+ * folder_sync | nil, message, kind. Once it has run. */
 static int job_result(lua_State *L) {
   job *self = luaL_checkudata(L, 1, JOB);
   if (!atomic_load(&self->done)) return luaL_error(L, "the job is not done yet");
   if (self->failed) return push_failure(L, &self->error);
-  if (self->copies)
-    lua_pushinteger(L, (lua_Integer)self->copied);
-  else
-    push_digest(L, self->digest);
-  return 1;
+  if (self->way == FOLDER_SYNC) lua_pushboolean(L, 1);
+  if (self->way == SPARSE_DIGEST || self->way == FILE_DIGEST) push_digest(L, self->digest);
+  if (self->way == COPY || self->way == FILE_DIGEST) lua_pushinteger(L, (lua_Integer)self->bytes);
+  return self->way == FILE_DIGEST ? 2 : 1;
 }
 
 void kv_lua_memory(lua_State *L) {
@@ -187,6 +226,8 @@ void kv_lua_memory(lua_State *L) {
                                        {"hash", hash},
                                        {"sparse_copy", sparse_copy},
                                        {"sparse_digest", sparse_digest},
+                                       {"file_digest", file_digest},
+                                       {"folder_sync", folder_sync},
                                        {NULL, NULL}};
   static const luaL_Reg methods[] = {
       {"work", job_work}, {"result", job_result}, {"__gc", job_free}, {NULL, NULL}};

@@ -1,5 +1,5 @@
 /*
- * What Lua sees of this room: memory_file, hash, sparse_copy, sparse_digest.
+ * What Lua sees of this room: memory_file, hash, sparse_copy, sparse_digest, file_digest.
  */
 #ifndef KV_MEMORY_LUA_MEMORY_H
 #define KV_MEMORY_LUA_MEMORY_H

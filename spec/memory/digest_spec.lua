@@ -146,3 +146,41 @@ describe("a sparse digest", function()
     end
   end)
 end)
+
+describe("a file's digest", function()
+  local folder, remove = host.folder()
+  teardown(function() remove() end)
+
+  local function file_of(bytes)
+    local path = folder .. "/file"
+    host.write(path, bytes)
+    return assert(core.file_open(path))
+  end
+
+  it("is that of its bytes, and comes with how many they are", function()
+    -- What xxh128sum prints of nothing.
+    assert.equal("99aa06d3014798d86001c324468d497f", core.hash "")
+    for _, size in ipairs { 0, 1, 240, 241, PAGE, (1 << 18) - 1, 1 << 18, (3 << 18) + 77 } do
+      local bytes = ("0123456789abcdefg"):rep(size // 17 + 1):sub(1, size)
+      local file <close> = file_of(bytes)
+      for _, how in ipairs { "", "durable" } do
+        assert.same({ core.hash(bytes), size }, { await(core.file_digest(file, how)) })
+      end
+    end
+  end)
+
+  it("counts what Lua has written and not flushed, and leaves its place alone", function()
+    local file <close> = assert(io.open(folder .. "/written", "w+b"))
+    file:write "not flushed"
+    assert.same({ core.hash "not flushed", 11 }, { await(core.file_digest(file)) })
+    file:write "!"
+    file:seek "set"
+    assert.equal("not flushed!", file:read "a")
+  end)
+
+  it("is of regular files only", function()
+    local directory <close> = assert(io.open(folder))
+    local value, message, kind = await(core.file_digest(directory))
+    assert.same({ nil, "not a regular file", "invalid_argument" }, { value, message, kind })
+  end)
+end)

@@ -22,6 +22,7 @@ local interrupt, refusal, suspend, wake =
   waiting.interrupt, waiting.refusal, waiting.suspend, waiting.wake
 
 ---@class kavach.Task
+---@field cancelled kavach.Error? why, from when it was
 local Task = {}
 Task.__index = Task
 Task.__name = "kavach.Task"

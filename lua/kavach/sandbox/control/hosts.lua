@@ -8,6 +8,7 @@
 -- whoever finds them here removes them.
 
 local core = require "kavach.core"
+local start_time = require("kavach.proc").start_time
 
 local hosts = {}
 
@@ -15,22 +16,6 @@ local NAME <const> = "name-"
 
 -- Loaded on first use: a host that nobody asks for does without it.
 local lfs = setmetatable({}, { __index = function(_, name) return require("lfs")[name] end })
-
--- When the process started, on the kernel's own clock; nil if there is no such process. A process
--- that has ended and is not reaped counts as none. (proc(5): fields 3 and 22 of /proc/PID/stat. The
--- second, its name in brackets, may hold anything.)
-local function start_time(pid)
-  local file = io.open(("/proc/%s/stat"):format(pid))
-  local text = file and file:read "a"
-  if file then file:close() end
-  local state, rest = (text or ""):match "^.*%) (%a) (.*)$"
-  if not state or state == "Z" or state == "X" then return nil end
-  local field = 3
-  for word in rest:gmatch "%S+" do
-    field = field + 1
-    if field == 22 then return word end
-  end
-end
 
 ---What this process's files are called.
 ---@return string
