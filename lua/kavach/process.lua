@@ -31,9 +31,11 @@ Process.__name = "kavach.Process"
 
 local function ended(self, how, a, b, c, d)
   if how == "ended" then
+    -- With room for what exec adds: a table that grows is made anew each time it has doubled.
     self.ended:set {
       exit_code = b > 0 and 128 + b or a, signal = b > 0 and b or nil,
-      cpu_ms = c // 1000, max_rss_kb = d,
+      cpu_ms = c // 1000, max_rss_kb = d, timed_out = nil, duration_ms = nil, stdout = nil,
+      stderr = nil, stdout_truncated = nil, stderr_truncated = nil,
     }
     return
   end
@@ -125,8 +127,25 @@ Process.__close = Process.close
 
 -- ---- exec ------------------------------------------------------------------------------------
 
---- Keeps what fits of an output's first `max` bytes.
+-- A process of exec's. Where exec ends by an error, of its caller's function or because its task is
+-- cancelled, it does not before the process has.
+local Executed = setmetatable({ __name = Process.__name }, { __index = Process })
+Executed.__index = Executed
+
+function Executed:__close(failure)
+  if failure ~= nil and not self.ended:is_set() then
+    self:kill(SIGKILL)
+    pcall(task.shield, self.wait, self)
+  end
+  self:close()
+end
+
+--- Gives bytes to who asked for them, or keeps what fits of an output's first `max`.
 local function keep(output, bytes)
+  if output.give then
+    output.give(bytes)
+    return
+  end
   if #bytes > output.room then
     output.truncated = true
     bytes = bytes:sub(1, output.room)
@@ -180,7 +199,7 @@ local function collect_rest(outputs)
     repeat
       local bytes = output.stream.raw:try_read()
       if not bytes then return bytes == nil end
-      keep(output, bytes)
+      if bytes ~= "" then keep(output, bytes) end
     until bytes == ""
   end
   return true
@@ -207,38 +226,36 @@ end
 local function run(process, options, outputs)
   local started = core.now()
   if process.stdin then return watch(process, options, outputs, started) end
-  local result, e = process.ended:wait(WATCH_AFTER_MS)
+  local patience = options.watch_after_ms or WATCH_AFTER_MS
+  if options.timeout_ms > 0 then patience = math.min(patience, options.timeout_ms) end
+  local result, e = process.ended:wait(patience)
   if e or (result and collect_rest(outputs)) then return result, e end
   return watch(process, options, outputs, started)
 end
 
---- Runs a program to its end and returns what it printed.
----
---- Options: those of `start`, but `stdin` is bytes or a stream, and `max_output` (bytes of each
---- stream that are kept, default 1 MiB: the rest is read and dropped), `timeout_ms` (default
---- 30 000; 0: none), `grace_ms` (default 2 000) between SIGTERM and SIGKILL to its group after it.
----
---- The result: `{ exit_code, signal, timed_out, stdout, stderr, stdout_truncated, stderr_truncated,
---- duration_ms, cpu_ms, max_rss_kb }`; exit_code is -1 where it timed out, 128 + N for signal N.
+--- Runs what is checked already: `options` is what command.exec_options makes of them, so that
+--- `env` is a list. For who runs thousands of programs that differ in little. `watch_after_ms`: its
+--- output may wait so long in the pipes.
 ---@param argv string[]
----@param options table?
+---@param options table
 ---@return table? result, kavach.Error? error
-function M.exec(argv, options)
-  command.check_argv(argv, "process.exec")
-  options = command.exec_options(options)
+function M.exec_checked(argv, options)
   local input = options.stdin
   local begun = core.hrtime()
-  local process <close>, e = start(argv, {
+  local process, e = start(argv, {
     program = options.program, env = options.env, cwd = options.cwd,
     stdin = type(input) == "string" and "pipe" or input or "null",
     stdout = options.stdout, stderr = options.stderr,
   })
   if not process then return nil, e end
+  local _ <close> = setmetatable(process, Executed)
   local outputs = {}
   for _, name in ipairs(OUTPUTS) do
     if process[name] then
-      outputs[#outputs + 1] =
-        { name = name, stream = process[name], room = options.max_output, parts = {} }
+      outputs[#outputs + 1] = {
+        name = name, stream = process[name], room = options.max_output, parts = {},
+        give = options["on_" .. name],
+      }
     end
   end
   local result
@@ -253,6 +270,27 @@ function M.exec(argv, options)
   end
   result.duration_ms = (core.hrtime() - begun) // 1000000
   return result
+end
+
+--- Runs a program to its end and returns what it printed.
+---
+--- Options: those of `start`, but `stdin` is bytes or a stream, and `max_output` (bytes of each
+--- stream that are kept, default 1 MiB: the rest is read and dropped), `timeout_ms` (default
+--- 30 000; 0: none), `grace_ms` (default 2 000) between SIGTERM and SIGKILL to its group after it.
+---
+--- `on_stdout` and `on_stderr` get the bytes of their stream, as they come and all of them, instead
+--- of the result, which has "" there. They must not wait. What one raises, exec does, once the
+--- process is gone; so it is when the task of exec is cancelled.
+---
+--- The result: `{ exit_code, signal, timed_out, stdout, stderr, stdout_truncated, stderr_truncated,
+--- duration_ms, cpu_ms, max_rss_kb }`; exit_code is -1 where it timed out, 128 + N for signal N.
+---@param argv string[]
+---@param options kavach.ExecOptions?
+---@return table? result, kavach.Error? error
+function M.exec(argv, options)
+  command.check_argv(argv, "process.exec")
+  local result, e = M.exec_checked(argv, command.exec_options(options))
+  return result, e
 end
 
 return M

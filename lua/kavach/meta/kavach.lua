@@ -20,6 +20,7 @@
 ---@field sandbox fun(options: kavach.SandboxOptions?): kavach.Sandbox?, kavach.Error?
 ---@field pool fun(options: kavach.PoolOptions?): kavach.Pool?, kavach.Error? sandboxes that wait
 ---@field template table saved guests: list, find, clear, build
+---@field batch fun(options: kavach.BatchOptions?): kavach.Batch many jobs: see meta/batch.lua
 ---@field control table sandboxes reached from outside: listen, close, register
 ---@field measured_initrd fun(options: table): string?, kavach.Error? the initramfs of a measured
 --- command
@@ -88,6 +89,20 @@ local kavach = {}
 ---@field memory_mb? integer fewer wait if the limits of all would be more; default half of what the
 --- machine has left
 ---@field starting? integer how many start at a time; default 1
+
+---Of `kavach.process.exec`. Durations are in milliseconds.
+---@class kavach.ExecOptions
+---@field env? table<string, string> all of its environment; default: this process's
+---@field cwd? string
+---@field stdin? string|kavach.Stream default: nothing
+---@field stdout? "pipe"|"null"|"inherit"
+---@field stderr? "pipe"|"null"|"inherit"|"stdout"
+---@field program? userdata an open file that is run, whatever argv[1] names
+---@field max_output? integer bytes kept of each stream; default 1 MiB
+---@field on_stdout? fun(bytes: string) gets what comes, which is not kept then
+---@field on_stderr? fun(bytes: string)
+---@field timeout_ms? number default 30000, 0: none
+---@field grace_ms? number between SIGTERM and SIGKILL; default 2000
 
 ---@class kavach.NetworkOptions
 ---@field enabled? boolean default false: no network device at all

@@ -56,6 +56,7 @@ local START = {
 local EXEC = {
   program = START.program, env = START.env, cwd = START.cwd, stdin = { fn = input_of_exec },
   stdout = START.stdout, stderr = START.stderr,
+  on_stdout = "function", on_stderr = "function",
   max_output = { type = "integer", min = 0, default = 1024 * 1024 },
   timeout_ms = { type = "number", min = 0, default = 30000, fn = whole_ms },
   grace_ms = { type = "number", min = 0, default = 2000, fn = whole_ms },
@@ -86,6 +87,12 @@ end
 function M.exec_options(options)
   if not options then return DEFAULTS end -- checked once
   local checked = check.table(EXEC, options, "process.exec", 3)
+  for _, name in ipairs { "stdout", "stderr" } do
+    if checked["on_" .. name] and checked[name] ~= "pipe" then
+      error(("process.exec: on_%s gets nothing where %s is '%s'"):format(name, name, checked[name]),
+        3)
+    end
+  end
   return checked
 end
 
