@@ -27,4 +27,21 @@ function base64.encode(bytes)
   return table.concat(out)
 end
 
+local values = { [61] = 0 } -- "="
+for i = 1, 64 do values[BASE64:byte(i)] = i - 1 end
+
+---@param text string
+---@return string? bytes nil if it is not base64, or not padded
+function base64.decode(text)
+  local body, padding = text:match "^([%w+/]*)(=*)$"
+  if not body or #text % 4 ~= 0 or #padding > 2 then return nil end
+  local out = {}
+  for at = 1, #text, 4 do
+    local a, b, c, d = text:byte(at, at + 3)
+    out[#out + 1] = string.pack(">I3",
+      values[a] << 18 | values[b] << 12 | values[c] << 6 | values[d])
+  end
+  return table.concat(out):sub(1, -1 - #padding)
+end
+
 return base64

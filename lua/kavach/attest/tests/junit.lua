@@ -1,14 +1,10 @@
 --- Results of policy tests as JUnit's XML, which build servers show.
 
-local plain = require "kavach.plain"
+local xml = require "kavach.xml"
 
 local M = {}
 
-local ENTITIES <const> = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;" }
-
-local function escaped(text)
-  return (plain.text(text):gsub('[&<>"]', ENTITIES))
-end
+local escaped = xml.escape
 
 local function seconds(ms)
   return ("%.3f"):format((ms or 0) / 1000)
