@@ -19,6 +19,7 @@ local PARTS <const> = {
   sandbox = function() return require("kavach.sandbox").new end,
   template = function() return require "kavach.sandbox.templates" end,
   pool = function() return require("kavach.sandbox.pool").new end,
+  batch = function() return require("kavach.batch").new end,
   control = function() return require "kavach.sandbox.control" end,
   measured_initrd = function() return require("kavach.sandbox.measured").initrd end,
   guest_policy = function() return require "kavach.guest_policy" end,
