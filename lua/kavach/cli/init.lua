@@ -4,10 +4,13 @@
 ---     summary = "One line.",
 ---     configure = function(parser) … end,       -- lua-argparse: options, arguments, epilog
 ---     run = function(args) return exit_code end,  -- or nil and an error
----     usage_exit = 64, failure_exit = 1,          -- what misuse and an error exit with
+---     usage_exit = 64, failure_exit = 1,          -- what misuse and an error exit with; also a
+---                                                 -- function of the error
 ---     tells_failure = true,                       -- with --json, an error is a document, too
 ---     actions = { "check", "test" },              -- has these as commands of their own, each in a
----   }                                             -- file in the folder with the command's name
+---                                                 -- file in the folder with the command's name,
+---     actions_only = false,                       -- and other words are its own
+---   }
 ---
 --- `args` has the options and arguments by name, `json` and `log_format` (which every command has),
 --- `separated`: whether "--" ended the options, and `words`: all of them as they were given.
@@ -100,6 +103,11 @@ local function unknown_command(name)
   return EXIT_USAGE
 end
 
+local function failure_exit(of, failure)
+  if type(of) == "function" then of = of(failure) end
+  return of or EXIT_FAILURE
+end
+
 -- ---- running one -----------------------------------------------------------------------------
 
 local function handle(e)
@@ -123,7 +131,7 @@ local function run(name, command, args)
   if err.is(failure, "cancelled") and not ok then error(failure, 0) end -- who cancelled decides
   M.complain(("%s: %s"):format(name, tostring(failure)))
   if args.json and command.tells_failure and err.is(failure) then tell(failure) end
-  return command.failure_exit or EXIT_FAILURE
+  return failure_exit(command.failure_exit, failure)
 end
 
 local function start(name, command, words)
@@ -154,6 +162,7 @@ local function action_of(name, command, words)
         table.move(words, 2, #words, 1, {})
     end
   end
+  if command.actions_only == false then return name, command, words end
   local nearest = check.nearest(word, command.actions)
   return nil, ("%s: there is no '%s'%s: it has %s"):format(name, word,
     nearest and (" (did you mean '%s'?)"):format(nearest) or "",
@@ -180,12 +189,12 @@ end
 ---@param words string[] the command line without the program's name
 ---@return integer exit_code
 function M.main(words)
-  local code, failure_exit = dispatch(words)
+  local code, on_failure = dispatch(words)
   -- What could not be written was not said, so there is no success.
   local ok, why = io.stdout:flush()
   if ok or code ~= EXIT_OK then return code end
   M.complain(("%s: standard output: %s"):format(words[1] or "help", why))
-  return failure_exit or EXIT_FAILURE
+  return failure_exit(on_failure, why)
 end
 
 return M

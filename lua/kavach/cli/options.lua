@@ -51,6 +51,22 @@ end
 
 -- ---- the parser ------------------------------------------------------------------------------
 
+-- "-j, --jobs N": all names of an option in one line, where argparse has a line for each.
+local function label(option)
+  local names = table.concat(option._public_aliases, ", ")
+  return { table.concat({ names, table.unpack(option:_get_argument_list()) }, " ") }
+end
+
+--- Has the options that a function adds stand under a heading of their own in the help.
+---@param parser table
+---@param heading string
+---@param configure fun(parser: table)
+function M.group(parser, heading, configure)
+  local first = #parser._options + 1
+  configure(parser)
+  parser:group(heading, table.unpack(parser._options, first))
+end
+
 --- An argparse parser that prints nothing and ends nothing, with what every command has.
 ---@param name string what usage calls it: "kavach run"
 ---@param configure fun(parser: table)
@@ -62,6 +78,7 @@ function M.parser(name, configure)
   parser:option("--log-format", "How messages on standard error look."):argname "FORMAT"
     :choices { "text", "json" }:default "text"
   parser:flag("-h --help", "Show this help.")
+  for _, option in ipairs(parser._options) do option._get_label_lines = label end
   return parser
 end
 
@@ -92,6 +109,8 @@ local function take_option(words, at, options, names, out)
   local word = words[at]
   local name, value = word:match "^(%-%-[^=]+)=(.*)$"
   name = name or word
+  local short, rest = word:match "^(%-[^-])(.+)$"
+  if short and options[short] and options[short]._maxargs > 0 then name, value = short, rest end
   local option = options[name]
   if not option then return nil, unknown(name, names) end
   if option._maxargs == 0 then
@@ -112,7 +131,7 @@ end
 
 --- Cuts the words where the options end: at the first word that is not one (behind those that
 --- are `leading`), or, if the parser is `interleaved`, at "--" alone. Returns the options in one
---- form, the rest, and whether "--" ended them; or nil and a message.
+--- form, the rest, and, if "--" ended them, how many words stand before it; or nil and a message.
 local function split(words, parser)
   local options, names = by_name(parser)
   local out, rest, at = {}, {}, 1
@@ -128,8 +147,8 @@ local function split(words, parser)
       break
     end
   end
-  local separated = words[at] == "--"
-  return out, table.move(words, separated and at + 1 or at, #words, #rest + 1, rest), separated
+  local before = words[at] == "--" and #rest or nil
+  return out, table.move(words, before and at + 1 or at, #words, #rest + 1, rest), before
 end
 
 --- Lets a converter's message say which option it is about.
@@ -165,20 +184,21 @@ local function wants_help(words, parser)
 end
 
 --- Reads the words. Returns what argparse makes of them, with `separated = true` if "--" ended the
---- options, or with `help = true` alone; or nil and a message.
+--- options and `before`, how many words stand before it; or with `help = true` alone; or nil and a
+--- message.
 ---@param parser table
 ---@param words string[]
 ---@return table?
 ---@return string? message
 function M.parse(parser, words)
   if wants_help(words, parser) then return { help = true } end
-  local options, rest, separated = split(words, parser)
+  local options, rest, before = split(words, parser)
   if not options then return nil, rest end
   name_in_messages(parser)
   options[#options + 1] = "--"
   local ok, result = parser:pparse(table.move(rest, 1, #rest, #options + 1, options))
   if not ok then return nil, result end
-  result.separated = separated
+  result.separated, result.before = before ~= nil, before
   return result
 end
 

@@ -10,6 +10,7 @@ local function configure(parser)
   parser:argument("command", "A word alone is a line for the guest's /bin/sh; several words, or "
     .. "those behind --, are a program and its arguments."):args "*"
   require("kavach.cli.sandbox").configure(parser)
+  require("kavach.cli.sandbox.name").configure(parser)
   parser:option("--timeout", "The time for boot and command: 500ms, 8s, 2m."):argname "TIME"
     :convert(options.duration)
   parser:option("--workdir", "The folder that the command starts in."):argname "DIR"

@@ -73,6 +73,7 @@ function M.read(args)
   if not settings then return nil, why end
   settings.sandbox, why = require("kavach.cli.sandbox").read(args)
   if not settings.sandbox then return nil, why end
+  settings.sandbox.name = args.name
   settings.put, why = copies(args.put, "--put", "^(.+):(/[^:]*)$", "DST")
   if not settings.put then return nil, why end
   settings.get, why = copies(args.get, "--get", "^(/[^:]*):(.+)$", "SRC")

@@ -14,7 +14,7 @@ local M = {}
 local ENV_FILE_MAX <const> = 1 << 20 -- more than a guest is told at once (core/guest/wire.h)
 
 local GROUPS <const> = {}
-for i, name in ipairs { "machine", "limits", "network", "root", "name" } do
+for i, name in ipairs { "machine", "limits", "network", "root" } do
   GROUPS[i] = require("kavach.cli.sandbox." .. name)
 end
 

@@ -10,6 +10,7 @@ function M.configure(parser)
   parser:argument("command", "Started in the guest once it is ready; kavach logs shows what it "
     .. "prints. Written as for kavach run."):args "*"
   require("kavach.cli.sandbox").configure(parser)
+  require("kavach.cli.sandbox.name").configure(parser)
   parser:option("--workdir", "The folder that the command starts in."):argname "DIR"
   parser:option("--user", "Whom it runs as: a name or number, also with :GROUP."):argname "USER"
   parser:option("--timeout", "The time for the boot: 500ms, 8s, 2m."):argname "TIME"
@@ -45,7 +46,7 @@ function M.read(args)
   end
   local box, why = require("kavach.cli.sandbox").read(args)
   if not box then return nil, why end
-  box.boot_timeout_ms = args.timeout
+  box.boot_timeout_ms, box.name = args.timeout, args.name
   local words = args.command
   return {
     sandbox = box,

@@ -6,6 +6,7 @@ local VERSION <const> = 1
 local function configure(parser)
   parser:description "Make the saved guest of which sandboxes with these options start as copies."
   require("kavach.cli.sandbox").configure(parser)
+  require("kavach.cli.sandbox.name").configure(parser)
   parser:epilog [[
 The options are those of kavach run and kavach start. What makes one guest differ from
 another counts: QEMU, kernel and initramfs, the backend, processors and memory, and which
@@ -46,6 +47,7 @@ local function run(args)
   end
   local options, misuse = require("kavach.cli.sandbox").read(args)
   if not options then return complain(misuse.message) end
+  options.name = args.name
   local checked, wrong = require("kavach.sandbox.config").check(options) -- build would raise it
   if not checked then return nil, wrong end
   local built, made = require("kavach.sandbox.templates").build(options)
