@@ -20,7 +20,7 @@ local SCRIPT <const> = [[
 local kavach = require "kavach"
 local batch = kavach.batch { name = "bench", jobs = 2, sandbox = false }
 local count = 0
-batch:jobs(function()
+batch:generate(function()
   count = count + 1
   if count <= %d then return { id = tostring(count), command = { "true" } } end
 end)
@@ -70,23 +70,23 @@ local function compare(runs, folder, of)
 end
 
 local function plain(...)
-  return batch("--name", "bench", "--replace", "--no-sandbox", "--jobs", "2",
-    "--command", "true", ...)
+  return batch("--name", "bench", "--replace", "--no-sandbox", "--jobs", "2", ...)
 end
 
 local function processes(runs, folder)
   write(folder .. "/words", numbers(COUNT))
   local what = ("%d × kavach batch --no-sandbox --jobs 2 --command true"):format(COUNT)
   return compare(runs, folder, {
-    what = what, line = plain(), peer = "parallel -j2 --joblog FILE true",
+    what = what, line = plain("--command", "true"), peer = "parallel -j2 --joblog FILE true",
     their_line = "parallel -j2 --joblog joblog true", version = PARALLEL, at_least = 8,
   }), compare(runs, folder, {
-    what = "the same with --results", line = plain("--results", "results"),
+    what = "the same with --results", line = plain("--results", "results", "--command", "true"),
     peer = "parallel -j2 --joblog FILE --results DIR true",
     their_line = "parallel -j2 --joblog joblog --results results true", version = PARALLEL,
     at_least = 2,
   }), compare(runs, folder, {
-    what = "the same, no results", line = plain(), peer = "xargs -P2 -n1 true, no journal",
+    what = "the same, no results", line = plain("--command", "true"),
+    peer = "xargs -P2 -n1 true, no journal",
     their_line = "xargs -P2 -n1 true", version = XARGS, at_least = 0.8,
   })
 end
