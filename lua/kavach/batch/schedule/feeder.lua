@@ -60,7 +60,8 @@ end
 local function spec_of(job)
   local command = job.command
   if command == job.id then return nil end
-  if type(command) == "string" and not command:find '[^ !#-%[%]-~]' then
+  -- Printable ASCII but for the quote and the backslash.
+  if type(command) == "string" and not command:find '[^ !#-Z%[%]^-~]' then
     return '{"command":"' .. command .. '"}' -- as it would be encoded, at once
   end
   return spec.text { command = command }
