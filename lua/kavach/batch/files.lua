@@ -32,6 +32,15 @@ local function perform(job, why)
   return job:result()
 end
 
+---Waits until the disk has the names in a folder.
+---@param folder string
+---@return boolean? true
+---@return string? message
+function M.sync(folder)
+  local ok, why = perform(core.folder_sync(folder))
+  return ok, why
+end
+
 -- ---- where jobs want them ---------------------------------------------------------------------
 
 -- Puts a fetched file where its job wants it: a copy under another name first, then in one go.
@@ -69,7 +78,7 @@ local function sync(folder)
       if not ok then return nil, why end
     end
   end
-  local ok, why = perform(core.folder_sync(folder))
+  local ok, why = M.sync(folder)
   return ok, why
 end
 
@@ -89,7 +98,8 @@ local function keep(self, record)
   end
   local ok, why = sync(self.path)
   if ok then ok, why = os.rename(self.path, self.final) end
-  if ok then ok, why = perform(core.folder_sync(self.out)) end
+  if ok then ok, why = M.sync(self.out) end
+  if ok then ok, why = M.sync(self.out:match "^(.*)/") end -- `out` may be new itself
   if not ok then return nil, why end
   moved(self, record.stdout)
   moved(self, record.stderr)

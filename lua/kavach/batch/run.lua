@@ -198,7 +198,12 @@ local function begin(self, how)
   if not self.epoch then return nil, why end
   self.journal:interrupt_all(function() end)
   keep_digest(self)
-  return self.journal:flush()
+  local ok, trouble = self.journal:flush()
+  if not ok then return nil, trouble end
+  -- The journal is on the disk; its name is to be, too.
+  local named, unnamed = files.sync(self.where.folder)
+  if named then return true end
+  return err.fail("io", ("%s: %s"):format(self.where.folder, unnamed), { op = "batch" })
 end
 
 ---Runs a batch.

@@ -98,7 +98,7 @@ local function configure(parser)
 
 Everything that happens is in the journal, $XDG_STATE_HOME/kavach/batch/NAME.db, before it
 is told. After a crash, kavach batch resume NAME runs what is not committed there, and
-nothing else.
+nothing else. The command line is in there, --env too; only you can read it.
 
    kavach batch resume NAME                       go on with one that has ended early
    kavach batch status|logs|report NAME           how it stands, while it runs and after
