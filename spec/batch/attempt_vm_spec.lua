@@ -50,7 +50,7 @@ printf 'odd' >'$(x) "é
     assert.is_true(r.boot_ms > 0)
     local names = {}
     for i, file in ipairs(r.files) do names[i] = file.path end
-    assert.same({ "job/etc/hostname", "job/etc/hosts", 'work/out/$(x) "é\n.txt',
+    assert.same({ "job/etc/hostname", "job/etc/hosts", 'job/out/$(x) "é\n.txt',
       "job/out/1.txt", "job/out/2.txt" }, names)
     assert.same({ path = "job/out/1.txt", bytes = 13, target = "/t",
       digest = "xxh128:" .. core.hash "from the host" }, r.files[4])

@@ -108,7 +108,8 @@ nothing else. The command line is in there, --env too; only you can read it.
 
 Ctrl-C lets the jobs that run finish; once more ends them; a third time ends kavach.
 --json prints a line of JSON for each event, and not what jobs print. What a plain process
-leaves running in its process group ends with it; what has left that (setsid), with the batch.
+leaves running in its process group ends with it; what has left that (setsid), with the
+batch.
 
 Exit codes: 0 every job succeeded; 1 it could not be run; 2 a job did not succeed; 3 the
 journal could not be written; 64 usage; 128+N ended by signal N.
