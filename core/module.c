@@ -80,6 +80,7 @@ KAVACH_API int luaopen_kavach_core(lua_State *L) {
   kv_lua_loop_functions(L, loop);
   kv_lua_stream_functions(L, loop);
   kv_lua_child_functions(L, loop);
+  kv_lua_ending_functions(L, loop);
   kv_lua_work_functions(L, loop);
   kv_lua_system_functions(L, loop);
   kv_lua_detach_functions(L, loop);

@@ -38,6 +38,7 @@ int kv_lua_fail(lua_State *L, const kv_error *e);
 void kv_lua_loop_functions(lua_State *L, kv_loop *loop);
 void kv_lua_stream_functions(lua_State *L, kv_loop *loop);
 void kv_lua_child_functions(lua_State *L, kv_loop *loop);
+void kv_lua_ending_functions(lua_State *L, kv_loop *loop);
 void kv_lua_work_functions(lua_State *L, kv_loop *loop);
 void kv_lua_system_functions(lua_State *L, kv_loop *loop);
 void kv_lua_detach_functions(lua_State *L, kv_loop *loop);

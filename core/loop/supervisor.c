@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/tree.h"
+#include "loop/supervisor_request.h"
 #include "loop/supervisor_start.h"
 
 typedef struct child {
@@ -47,14 +48,6 @@ typedef struct supervisor {
   size_t hold_count, hold_room;
   bool ending;
 } supervisor;
-
-typedef struct request {
-  kv_sup_request head;
-  int fds[KV_SUP_FDS_MAX];
-  size_t fd_count;
-  bool truncated; /* there was no room in this process for all descriptors */
-  char *body;     /* body_size bytes and a NUL */
-} request;
 
 /* Grows an array to hold one more. Memory that runs out here leaves nothing to do but to end,
  * which the host sees and the children do not outlive. */
@@ -102,34 +95,7 @@ static void start(supervisor *s, const kv_sup_request *head, const kv_sup_comman
     reply(s, (kv_sup_reply){.type = KV_SUP_STARTED, .id = head->id, .code = pid});
 }
 
-/* The string at *at, which then moves behind it. NULL if there is none before the end. */
-static char *next_string(char **at, const char *end) {
-  char *string = *at;
-  if (string >= end) return NULL;
-  *at += strlen(string) + 1;
-  return string;
-}
-
-static bool take_list(char **list, size_t count, char **at, const char *end) {
-  for (size_t i = 0; i < count; i++)
-    if (!(list[i] = next_string(at, end))) return false;
-  list[count] = NULL;
-  return true;
-}
-
-/* Points the strings of a SPAWN body into *c. False if there are not as many as the head says. */
-static bool parse_command(const request *r, kv_sup_command *c, char **pointers) {
-  const uint32_t argc = r->head.argc, envc = r->head.envc;
-  char *at = r->body, *end = r->body + r->head.body_size;
-  c->cwd = next_string(&at, end);
-  c->path = next_string(&at, end);
-  c->argv = pointers;
-  c->envp = pointers + argc + 1;
-  return c->path && argc > 0 && take_list(pointers, argc, &at, end) &&
-         take_list(pointers + argc + 1, envc, &at, end);
-}
-
-static void spawn(supervisor *s, const request *r) {
+static void spawn(supervisor *s, const kv_sup_received *r) {
   kv_sup_command c = {.stdio = {s->null, s->null, s->null},
                       .program = -1,
                       .plain_files = (r->head.flags & KV_SUP_PLAIN_FILES) != 0};
@@ -146,7 +112,7 @@ static void spawn(supervisor *s, const request *r) {
   char **pointers = NULL;
   if ((size_t)r->head.argc + r->head.envc <= r->head.body_size)
     pointers = malloc(((size_t)r->head.argc + r->head.envc + 2) * sizeof *pointers);
-  if (pointers && complete && parse_command(r, &c, pointers))
+  if (pointers && complete && kv_sup_parse(r, &c, pointers))
     start(s, &r->head, &c);
   else
     reply(s, (kv_sup_reply){.type = KV_SUP_FAILED, .id = r->head.id, .code = EINVAL});
@@ -261,7 +227,7 @@ static void disown_directory(supervisor *s, const char *path) {
 }
 
 /* Takes the descriptor out of the request, so that it is not closed with it. */
-static void hold(supervisor *s, request *r) {
+static void hold(supervisor *s, kv_sup_received *r) {
   if (r->fd_count != 1) return;
   r->fd_count = 0;
   s->holds = room_for_one(s->holds, s->hold_count, &s->hold_room, sizeof *s->holds);
@@ -277,7 +243,7 @@ static void release(supervisor *s, uint32_t id) {
   }
 }
 
-static void serve(supervisor *s, request *r) {
+static void serve(supervisor *s, kv_sup_received *r) {
   switch (r->head.type) {
   case KV_SUP_SPAWN:
     if (!s->ending) spawn(s, r);
@@ -304,66 +270,23 @@ static void serve(supervisor *s, request *r) {
   }
 }
 
-static void take_descriptors(struct msghdr *message, request *r) {
-  struct cmsghdr *c = CMSG_FIRSTHDR(message); /* the kernel joins all descriptors in one */
-  r->truncated = message->msg_flags & MSG_CTRUNC;
-  if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) return;
-  r->fd_count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-  memcpy(r->fds, CMSG_DATA(c), r->fd_count * sizeof(int));
-}
-
-/* Returns the body, with a NUL behind it, from the packet or from the memory file. */
-static char *take_body(const request *r, const char *packed, size_t packed_size) {
-  size_t size = r->head.body_size;
-  if (size > KV_SUP_BODY_MAX) return NULL;
-  bool in_file = r->head.flags & KV_SUP_BODY_IN_FILE;
-  if (in_file ? r->fd_count == 0 : size > packed_size) return NULL;
-  char *body = calloc(1, size + 1);
-  if (!body) return NULL;
-  if (!in_file) {
-    memcpy(body, packed, size);
-    return body;
-  }
-  int file = r->fds[r->fd_count - 1];
-  size_t have = 0;
-  while (have < size) {
-    ssize_t n = pread(file, body + have, size - have, (off_t)have);
-    if (n <= 0) break;
-    have += (size_t)n;
-  }
-  if (have == size) return body;
-  free(body);
-  return NULL;
-}
-
-/* Reads and serves one request. False once there is no more: the host has closed its end. */
+/* Takes and serves one request. False once there is no more: the host has closed its end. */
 static bool next_request(supervisor *s) {
-  static union {
-    char bytes[sizeof(kv_sup_request) + KV_SUP_INLINE_MAX];
-    kv_sup_request head;
-  } packet;
-  union {
-    char bytes[CMSG_SPACE(KV_SUP_FDS_MAX * sizeof(int))];
-    struct cmsghdr align;
-  } control;
-  struct iovec part = {packet.bytes, sizeof packet.bytes};
-  struct msghdr message = {.msg_iov = &part,
-                           .msg_iovlen = 1,
-                           .msg_control = control.bytes,
-                           .msg_controllen = sizeof control.bytes};
-  ssize_t n = recvmsg(KV_SUP_FD, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-  if (n < 0) return errno == EAGAIN || errno == EINTR;
-  if ((size_t)n < sizeof(kv_sup_request)) return false;
-  request r = {.head = packet.head};
-  take_descriptors(&message, &r);
-  r.body = take_body(&r, packet.bytes + sizeof r.head, (size_t)n - sizeof r.head);
+  kv_sup_received r;
+  switch (kv_sup_receive(KV_SUP_FD, &r)) {
+  case KV_SUP_END:
+    return false;
+  case KV_SUP_NOTHING:
+    return true;
+  case KV_SUP_REQUEST:
+    break;
+  }
   if (r.body && !r.truncated)
     serve(s, &r);
   else
     reply(s, (kv_sup_reply){
                  .type = KV_SUP_FAILED, .id = r.head.id, .code = r.truncated ? EMFILE : E2BIG});
-  free(r.body);
-  for (size_t i = 0; i < r.fd_count; i++) close(r.fds[i]);
+  kv_sup_free(&r);
   return true;
 }
 

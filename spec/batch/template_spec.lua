@@ -155,8 +155,6 @@ describe("bytes that go through a shell", function()
   }
   for _, shell in ipairs { "sh", "bash", "busybox sh" } do
     it("come out as they went in: " .. shell, function()
-      local name = shell:match "%a+"
-      if program.shell("command -v " .. name) ~= 0 then return pending("there is no " .. name) end
       for _, place in ipairs(PLACES) do
         local compiled, lines, expected = assert(template.compile(place)), {}, {}
         -- $(…) is a process each.
