@@ -5,17 +5,13 @@ local kavach = require "kavach"
 local task = require "kavach.task"
 
 describe("a batch's run that is cut off", function()
-  local folder, remove, getenv
+  local folder, remove, restore
   before_each(function()
     folder, remove = host.folder()
-    getenv = os.getenv
-    local environment = { XDG_STATE_HOME = folder, XDG_RUNTIME_DIR = folder }
-    os.getenv = function(name) -- luacheck: ignore 122
-      return environment[name] or getenv(name)
-    end
+    restore = host.pretend { XDG_STATE_HOME = folder, XDG_RUNTIME_DIR = folder }
   end)
   after_each(function()
-    os.getenv = getenv -- luacheck: ignore 122
+    restore()
     remove()
   end)
 

@@ -10,7 +10,6 @@ local program = require "support.program"
 
 local all, await = journals.all, journals.await
 
-local function quoted(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
 
 -- Adds jobs, and says which of them are durable, until there is no space; then removes a file, and
 -- goes on.
@@ -145,10 +144,8 @@ describe("a journal", function()
       '%s' '%s' '%s' '%s' && cp %s/a.db* '%s'
     ]]):format(mounted, mounted, program.absolute, path, filler, program.absolute, script, path,
       filler, mounted, place.folder)
-    local code, out, errors = program.shell("unshare -m sh -c " .. quoted(lines))
-    if code == 99 or errors:find "unshare" then
-      return pending("no file system can be mounted here: " .. errors)
-    end
+    local code, out, errors = program.mounting(lines)
+    if not code then return pending(out) end
     assert.same({ 0, "" }, { code, errors })
     local ids, rest = told(out)
     assert.same({ "failed\tio\ttrue\tfull", "again\tio\ttrue\ttrue\ttrue", "flush\tnil",
@@ -196,10 +193,8 @@ describe("a journal", function()
       mount --bind '%s' '%s' && mount -o remount,ro,bind '%s' || exit 99
       '%s' '%s' '%s'
     ]]):format(place.folder, place.folder, place.folder, program.absolute, script, place.path)
-    local code, out, errors = program.shell("unshare -m sh -c " .. quoted(lines))
-    if code == 99 or errors:find "unshare" then
-      return pending("no file system can be mounted here: " .. errors)
-    end
+    local code, out, errors = program.mounting(lines)
+    if not code then return pending(out) end
     assert.same({ 0, "nil\tio\ttrue\nnil\tio\ttrue\n1\n", "" }, { code, out, errors })
   end)
 

@@ -62,16 +62,13 @@ local function run(observe)
 end
 
 describe("the annotations of batches name", function()
-  local folder, remove, getenv
+  local folder, remove, restore
   before_each(function()
     folder, remove = host.folder()
-    getenv = os.getenv
-    os.getenv = function(name) -- luacheck: ignore 122
-      return name == "XDG_STATE_HOME" and folder or getenv(name)
-    end
+    restore = host.pretend { XDG_STATE_HOME = folder }
   end)
   after_each(function()
-    os.getenv = getenv -- luacheck: ignore 122
+    restore()
     remove()
   end)
 

@@ -41,14 +41,7 @@ describe("Files and folders", function()
     assert(file:write(bytes))
   end
 
-  local function names(path)
-    local list = {}
-    for name in lfs.dir(path) do
-      if name ~= "." and name ~= ".." then list[#list + 1] = name end
-    end
-    table.sort(list)
-    return list
-  end
+  local names = host.names
 
   -- What a tree is, but for its bytes, and for the times of links and of the folder that has some.
   local function listing(path)

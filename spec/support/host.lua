@@ -45,6 +45,25 @@ function M.eventually(condition)
   return true
 end
 
+--- What is in a folder, in order.
+function M.names(path)
+  local list = {}
+  for name in lfs.dir(path) do
+    if name ~= "." and name ~= ".." then list[#list + 1] = name end
+  end
+  table.sort(list)
+  return list
+end
+
+--- Has os.getenv give these in place of what there is. Returns what puts it back.
+function M.pretend(environment)
+  local getenv = os.getenv
+  os.getenv = function(name) -- luacheck: ignore 122
+    return environment[name] or getenv(name)
+  end
+  return function() os.getenv = getenv end -- luacheck: ignore 122
+end
+
 --- The number of a process that was started: it may come later than the first that it says.
 function M.pid_of(process)
   assert(M.eventually(function() return process:pid() ~= nil end), "it has no number")

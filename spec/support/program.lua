@@ -28,6 +28,16 @@ function M.shell(command)
   return how == "signal" and 128 + code or code, take(out), take(errors)
 end
 
+--- Runs lines for the shell that mount something first, for themselves alone, and exit with 99 if
+--- they cannot. Returns as `shell` does; or nil, and why this user may not mount.
+function M.mounting(lines)
+  local code, out, errors = M.shell("unshare -m sh -c " .. quoted(lines))
+  if code == 99 or errors:find "^unshare" then
+    return nil, "no file system can be mounted here: " .. errors
+  end
+  return code, out, errors
+end
+
 --- Runs kavach with these words.
 function M.run(...)
   local words = { quoted(M.kavach) }

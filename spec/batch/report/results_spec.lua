@@ -19,14 +19,7 @@ describe("results as folders", function()
       reason = state ~= "done" and "exit code 3" or nil }
   end
 
-  local function in_folder(path)
-    local list = {}
-    for name in lfs.dir(path) do
-      if name ~= "." and name ~= ".." then list[#list + 1] = name end
-    end
-    table.sort(list)
-    return list
-  end
+  local in_folder = host.names
 
   it("are there once a job's last attempt has ended, with all that belongs to it", function()
     local writer = assert(results.open(dir))

@@ -3,6 +3,7 @@
 local host = require "support.host"
 local json = require "kavach.json"
 local program = require "support.program"
+local tmux = require "support.tmux"
 
 -- A made-up batch: at each step it waits until the file "DIR/STEP" is there.
 local SCRIPT <const> = [==[
@@ -57,43 +58,27 @@ describe("a batch that is watched", function()
   after_each(function() remove() end)
 
   describe("on a terminal", function()
-    local function tmux(words)
-      local code, out, errors = program.shell(("tmux -S %s/tmux -f /dev/null %s"):format(folder,
-        words))
-      assert.same({ 0, "" }, { code, errors }, words)
-      return out
-    end
-
-    --- The pane, once it has this text.
-    local function screen_with(text)
-      local shown
-      assert.is_true(host.eventually(function()
-        shown = tmux "capture-pane -p -S - -t batch" -- with what went off its top
-        return shown:find(text, 1, true) ~= nil
-      end), text .. " in:\n" .. tostring(shown))
-      return (shown:gsub("[ \n]+$", ""))
-    end
-
-    after_each(function() program.shell(("tmux -S %s/tmux kill-server"):format(folder)) end)
+    local terminal
+    after_each(function() terminal:close() end)
 
     it("has a block below what stays, at any size, and then the summary", function()
       host.write(folder .. "/run", "export LC_ALL=C.UTF-8 TERM=screen; unset NO_COLOR\n"
         .. ("echo begun; %s; echo over; sleep 100\n"):format(run_line()))
-      tmux(("-u new-session -d -s batch -x 80 -y 20 'sh %s/run'"):format(folder))
+      terminal = tmux.open(folder, ("sh %s/run"):format(folder))
       local stays = "begun\nc.png   no such picture\n✗ c.png: exit code 3, attempt 1, 0.3 s\n"
       assert.equal(stays .. "thumbnails  █████████░░░░░░░░░░░░░░░  4/10  40 %  1 failed\n"
         .. "  1 日本\\x1b[2J.png 2s     " .. ("x"):rep(51) .. "…\n"
-        .. "  2 b.png           1m ×2  50 %", screen_with "50 %")
-      tmux "resize-window -t batch -x 40 -y 20"
-      screen_with "x…\n  2 b.png       1m ×2  50 %"
+        .. "  2 b.png           1m ×2  50 %", terminal:with "50 %")
+      terminal:run "resize-window -t spec -x 40 -y 20"
+      terminal:with "x…\n  2 b.png       1m ×2  50 %"
       go "middle"
       stays = stays .. "d.png   printed\n"
       assert.equal(stays .. "thumbnails  5/10  50 %  1 failed\n"
         .. "  1 日本\\x1b[2… 2s     " .. ("x"):rep(15) .. "…\n  2 b.png       1m ×2  50 %",
-        screen_with "5/10")
+        terminal:with "5/10")
       go "end"
       assert.equal(stays .. "✗ thumbnails: 9 done, 1 failed in 2m 10s\n"
-        .. "  kavach batch resume thumbnails --faile\nd\nover", screen_with "over")
+        .. "  kavach batch resume thumbnails --faile\nd\nover", terminal:with "over")
     end)
   end)
 
