@@ -248,22 +248,16 @@ static int store_drain(lua_State *L) {
   return 0;
 }
 
-/* store:pending() -> how many units are not done, and how many wait to be taken */
-static int store_pending(lua_State *L) {
-  kv_store *store = check_store(L)->store;
-  kv_store_counts counts = store ? kv_store_count(store) : (kv_store_counts){0};
-  lua_pushinteger(L, (lua_Integer)counts.queued);
-  lua_pushinteger(L, (lua_Integer)counts.done);
-  return 2;
-}
-
-/* store:counts() -> how many units have become durable, in how many transactions */
+/* store:counts() -> how many units have become durable, in how many transactions; how many are not
+ * done, and how many wait to be taken */
 static int store_counts(lua_State *L) {
   kv_store *store = check_store(L)->store;
   kv_store_counts counts = store ? kv_store_count(store) : (kv_store_counts){0};
   lua_pushinteger(L, (lua_Integer)counts.units);
   lua_pushinteger(L, (lua_Integer)counts.commits);
-  return 2;
+  lua_pushinteger(L, (lua_Integer)counts.queued);
+  lua_pushinteger(L, (lua_Integer)counts.done);
+  return 4;
 }
 
 /* store:close(): waits for all that is queued. */
@@ -305,7 +299,6 @@ __attribute__((visibility("default"))) int luaopen_kavach_store(lua_State *L) {
                                            {"trouble", store_trouble},
                                            {"retry", store_retry},
                                            {"drain", store_drain},
-                                           {"pending", store_pending},
                                            {"counts", store_counts},
                                            {"close", store_close},
                                            {"__close", store_close},

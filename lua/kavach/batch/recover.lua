@@ -6,6 +6,7 @@
 --- and in the environment of plain ones the name of their run. What is found is ended.
 
 local core = require "kavach.core"
+local environment = require "kavach.batch.attempt.environment"
 local err = require "kavach.err"
 local hosts = require "kavach.sandbox.control.hosts"
 local lfs = require "lfs"
@@ -17,9 +18,6 @@ local M = {}
 
 -- A supervisor whose host has died kills, waits and removes files: about a second at the most.
 local PATIENCE_MS <const>, ROUND_MS <const> = 10000, 20
-
----The variable by which processes of a run are known.
-M.VARIABLE = "KAVACH_BATCH_RUN"
 
 ---@return string of this boot of the machine
 function M.boot_id()
@@ -112,7 +110,7 @@ end
 ---@return kavach.Error?
 function M.clear_attempt(run, id, number)
   local ended, why = put_down_marked {
-    ("%s=%s\0"):format(M.VARIABLE, run), ("KAVACH_JOB=%s\0"):format(id),
+    ("%s=%s\0"):format(environment.RUN, run), ("KAVACH_JOB=%s\0"):format(id),
     ("KAVACH_ATTEMPT=%d\0"):format(number),
   }
   return ended, why
@@ -134,7 +132,7 @@ function M.clear(uuid, attempts, boots)
       count = count + 1
     end
   end
-  local more, why = put_down_marked { ("%s=%s:"):format(M.VARIABLE, uuid) }
+  local more, why = put_down_marked { ("%s=%s:"):format(environment.RUN, uuid) }
   if not more then return nil, why end
   return count + more
 end

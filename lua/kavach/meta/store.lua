@@ -69,12 +69,10 @@ function Store:retry() end
 --- Waits, in the call, until nothing is queued.
 function Store:drain() end
 
----@return integer queued units that are not done
----@return integer done units to be taken
-function Store:pending() end
-
 ---@return integer units that have become durable
 ---@return integer commits in so many transactions
+---@return integer queued units that are not done
+---@return integer done units to be taken
 function Store:counts() end
 
 --- Waits, in the call, for all that is queued, which can still be taken.

@@ -5,9 +5,12 @@ local core = require "kavach.core"
 
 local M = {}
 
--- A process has the last for whoever looks for those of a run that died.
 local TOLD <const> = { "KAVACH_BATCH", "KAVACH_JOB", "KAVACH_ATTEMPT", "KAVACH_SLOT" }
-local RUN <const> = "KAVACH_BATCH_RUN"
+
+---The variable by which the processes of a run are known, also when it has died.
+M.RUN = "KAVACH_BATCH_RUN"
+
+local RUN_IS <const> = M.RUN .. "="
 
 local NONE <const> = {}
 
@@ -18,7 +21,7 @@ local bases = setmetatable({}, { __mode = "k" })
 local function base_of(env)
   local base = bases[env]
   if base then return base end
-  local others = { [RUN] = true }
+  local others = { [M.RUN] = true }
   for _, name in ipairs(TOLD) do others[name] = true end
   base = {}
   for name, value in next, env do
@@ -45,7 +48,7 @@ function M.list(job, context)
   list[count + 2] = "KAVACH_JOB=" .. job.id
   list[count + 3] = "KAVACH_ATTEMPT=" .. context.number
   list[count + 4] = "KAVACH_SLOT=" .. context.slot
-  list[count + 5] = "KAVACH_BATCH_RUN=" .. context.run
+  list[count + 5] = RUN_IS .. context.run
   return list
 end
 
