@@ -5,6 +5,7 @@
 --- where the system allows it, so it is not to be written to in place; else a copy.
 
 local command = require "kavach.batch.report.command"
+local core = require "kavach.core"
 local err = require "kavach.err"
 local fields = require "kavach.batch.report.fields"
 local guard = require "kavach.batch.report.guard"
@@ -108,7 +109,7 @@ local function put(self, job, record)
   end
   if ok then ok, why = self.stage:publish(name) end
   if ok then return true end
-  staging.remove(folder)
+  core.remove_tree(folder)
   return err.fail("io", ("the results of job '%s': %s"):format(
     require("kavach.plain").text(job.id:sub(1, 200)), tostring(why)), { path = self.dir })
 end

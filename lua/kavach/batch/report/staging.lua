@@ -15,23 +15,6 @@ local PATTERN <const> = "^%.kavach%-(%d+%-%d+)%-?%d*$"
 
 -- ---- files -------------------------------------------------------------------------------------
 
---- Removes a folder with all in it, if it is there. A link is removed, not followed.
----@param path string
----@return true?
----@return string?
-function M.remove(path)
-  local mode = lfs.symlinkattributes(path, "mode")
-  if not mode then return true end
-  if mode ~= "directory" then return os.remove(path) end
-  for name in lfs.dir(path) do
-    if name ~= "." and name ~= ".." then
-      local ok, why = M.remove(path .. "/" .. name)
-      if not ok then return nil, why end
-    end
-  end
-  return lfs.rmdir(path)
-end
-
 local function copy(from, to)
   local source <close>, why = core.file_open(from)
   if not source then return nil, why end
@@ -106,7 +89,7 @@ local function restore(dir, folder)
       end
     end
   end
-  M.remove(folder)
+  core.remove_tree(folder)
 end
 
 local function sweep(dir)
@@ -124,7 +107,7 @@ end
 function M.open(dir)
   local root = dir:sub(1, 1) == "/" and "" or "."
   local ok, why = M.make_folders(root, (dir:gsub("^/+", "")) .. "/")
-  if not ok then return err.fail("io", ("%s: %s"):format(dir, why), { path = dir }) end
+  if not ok then return err.fail("io", why, { path = dir }) end
   sweep(dir)
   local base, number = ("%s/.kavach-%s"):format(dir, hosts.own()), 0
   local folder = base
@@ -159,7 +142,7 @@ function Staging:publish(name)
     os.rename(old .. "/" .. name, final)
     return nil, why
   end
-  return M.remove(old .. "/" .. name)
+  return core.remove_tree(old .. "/" .. name)
 end
 
 ---@return true?
@@ -167,7 +150,7 @@ end
 function Staging:close()
   if self.closed then return true end
   self.closed = true
-  local ok, why = M.remove(self.folder)
+  local ok, why = core.remove_tree(self.folder)
   if ok then return true end
   return err.fail("io", tostring(why), { path = self.dir })
 end
