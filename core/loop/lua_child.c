@@ -26,7 +26,7 @@ static int do_nothing(lua_State *L) {
   return 0;
 }
 
-/* Pushes the callback, which is not called again. */
+/* Pushes the callback. */
 static void push_callback(lua_State *L, kv_lua_child *self) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &children_key);
   if (lua_rawgetp(L, -1, self) == LUA_TUSERDATA)
@@ -34,10 +34,25 @@ static void push_callback(lua_State *L, kv_lua_child *self) {
   else
     lua_pushcfunction(L, do_nothing); /* its finaliser is due */
   lua_insert(L, -3);
-  lua_pop(L, 1);
+  lua_pop(L, 2);
+}
+
+/* The callback is not called again. */
+static void drop_callback(lua_State *L, kv_lua_child *self) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &children_key);
   lua_pushnil(L);
   lua_rawsetp(L, -2, self);
   lua_pop(L, 1);
+}
+
+/* callback("started", pid) */
+static int deliver_start(kv_completion *started, void *to) {
+  lua_State *L = to;
+  kv_lua_child *self = (kv_lua_child *)((char *)started - offsetof(kv_lua_child, child.started));
+  push_callback(L, self);
+  lua_pushliteral(L, "started");
+  lua_pushinteger(L, self->child.pid);
+  return 3;
 }
 
 /* callback("ended", exit code, signal, cpu_us, max_rss_kb) or
@@ -48,6 +63,7 @@ static int deliver_end(kv_completion *done, void *to) {
   kv_lua_child *self = (kv_lua_child *)((char *)done - offsetof(kv_lua_child, child.done));
   const kv_child *c = &self->child;
   push_callback(L, self);
+  drop_callback(L, self);
   if (c->state == KV_CHILD_ENDED) {
     lua_pushliteral(L, "ended");
     lua_pushinteger(L, c->code);
@@ -152,7 +168,7 @@ static const char *search_path(const char *const *envp) {
   return "/usr/local/bin:/usr/bin:/bin";
 }
 
-/* Has the function at 2 called at the end of the child, whose userdata is at `at`. */
+/* Has the function at 2 called of the child, whose userdata is at `at`. */
 static void keep_callback(lua_State *L, const kv_lua_child *self, int at) {
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, at, 1);
@@ -183,7 +199,7 @@ static void plan_files(lua_State *L, int opts, kv_command *command) {
 /* spawn{argv=, program=, files=, env=, cwd=, stdin=, stdout=, stderr=, plain_files=, tell_start=},
  * callback -> child, stdin, stdout, stderr (streams, where piped) | nil, message. `program`, of
  * program_open, is run instead of what argv[1] names; `files`, Lua's, are its descriptors 3 and up;
- * plain_files: see kv_command. */
+ * plain_files and tell_start: see kv_command. */
 static int child_spawn(lua_State *L) {
   kv_loop *loop = kv_lua_loop(L);
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -207,6 +223,7 @@ static int child_spawn(lua_State *L) {
   plan_files(L, 1, &command);
   kv_lua_child *self = lua_newuserdatauv(L, sizeof *self, 1);
   memset(self, 0, sizeof *self);
+  self->child.started.deliver = deliver_start;
   self->child.done.deliver = deliver_end;
   luaL_setmetatable(L, CHILD);
   int at = lua_gettop(L);

@@ -95,6 +95,7 @@ static void take_reply(kv_supervisor *s, const kv_sup_reply *r) {
   case KV_SUP_STARTED:
     c->state = KV_CHILD_RUNNING;
     c->pid = r->code;
+    kv_complete(c->loop, &c->started);
     break;
   case KV_SUP_EXITED:
     c->state = KV_CHILD_ENDED;
@@ -317,6 +318,7 @@ void kv_child_signal(kv_child *c, int number) {
 }
 
 void kv_child_forget(kv_child *c) {
+  kv_uncomplete(&c->started);
   kv_uncomplete(&c->done);
   if (!c->id) return;
   kv_child_signal(c, SIGKILL);

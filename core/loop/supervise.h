@@ -12,7 +12,9 @@
 typedef struct kv_child kv_child;
 
 struct kv_child {
-  kv_completion done; /* queued when `state` becomes FAILED or ENDED; `deliver` set by its owner */
+  /* The owner sets each one's `deliver`. `started` is queued when `state` becomes RUNNING, which is
+   * told only if `tell_start` was asked for; `done` when it becomes FAILED or ENDED. */
+  kv_completion started, done;
   kv_loop *loop;
   uint32_t id; /* 0: not in use */
   enum { KV_CHILD_STARTING, KV_CHILD_RUNNING, KV_CHILD_FAILED, KV_CHILD_ENDED } state;
@@ -35,7 +37,7 @@ typedef struct kv_command {
   int files[KV_SUP_FILES_MAX]; /* what it gets as its 3 and up */
   size_t file_count;
   bool plain_files; /* it can give no file more rights than its own: supervisor_plain_files.h */
-  bool tell_start;  /* have `pid` filled as soon as it runs, at the price of a wake-up */
+  bool tell_start;  /* tell of its start, and of its `pid`, at the price of a wake-up */
 } kv_command;
 
 /* Asks for a process; *c (zeroed, of the caller, unmoved until it has ended or is forgotten) tells

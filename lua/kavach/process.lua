@@ -29,33 +29,44 @@ local Process = {}
 Process.__index = Process
 Process.__name = "kavach.Process"
 
-local function ended(self, how, a, b, c, d)
-  if how == "ended" then
+local function failed(self, step, message, errno)
+  local program = self.argv[1]
+  local where = step == "chdir" and ("cannot enter the folder '%s': "):format(self.cwd) or ""
+  return err.new("exec_failed", ("%s: %s%s"):format(program, where, message),
+    { op = step, program = program, errno = errno })
+end
+
+-- Nobody waits for it, or its number, any more.
+local function settle(self, result, e)
+  if self.number then self.number:set(nil, e) end
+  self.ended:set(result, e)
+end
+
+-- What core.spawn tells.
+local function told(self, how, a, b, c, d)
+  if how == "started" then
+    self.number:set(a)
+  elseif how == "failed" then
+    settle(self, nil, failed(self, a, b, c))
+  else
     -- With room for what exec adds: a table that grows is made anew each time it has doubled.
-    self.ended:set {
+    settle(self, {
       exit_code = b > 0 and 128 + b or a, signal = b > 0 and b or nil,
       cpu_ms = c // 1000, max_rss_kb = d, timed_out = nil, duration_ms = nil, stdout = nil,
       stderr = nil, stdout_truncated = nil, stderr_truncated = nil,
-    }
-    return
+    })
   end
-  local program, message = self.argv[1], b
-  if a == "chdir" then
-    message = ("%s: cannot enter the folder '%s': %s"):format(program, self.cwd, b)
-  else
-    message = ("%s: %s"):format(program, message)
-  end
-  self.ended:set(nil, err.new("exec_failed", message, { op = a, program = program, errno = c }))
 end
 
 local function start(argv, options)
   local self = setmetatable({ argv = argv, cwd = options.cwd, ended = task.event() }, Process)
+  self.number = options.tell_start and task.event()
   local stdin = options.stdin
   local child, input, output, errors = core.spawn({
     argv = argv, program = options.program, env = options.env, cwd = options.cwd,
     stdin = type(stdin) == "table" and stdin.raw or stdin,
     stdout = options.stdout, stderr = options.stderr, tell_start = options.tell_start,
-  }, function(...) ended(self, ...) end)
+  }, function(...) told(self, ...) end)
   if not child then return err.fail("exec_failed", input, { program = argv[1] }) end
   self.child = child
   self.stdin = input and stream.wrap(input, argv[1], "standard input")
@@ -83,9 +94,11 @@ function M.start(argv, options)
   return start(argv, options)
 end
 
---- The process's number, or nil while it is not known.
+--- The process's number: waits until it runs. nil and the error of `wait` if it could not be run.
+---@return integer? pid, kavach.Error? error
 function Process:pid()
-  return self.child:pid()
+  local number, e = self.number:wait()
+  return number, e -- as in `wait`
 end
 
 ---@param max integer?
@@ -120,7 +133,7 @@ function Process:close()
   for _, name in ipairs { "stdin", "stdout", "stderr" } do
     if self[name] then self[name]:close() end
   end
-  self.ended:set(nil, err.new("cancelled", self.argv[1] .. ": the process was closed"))
+  settle(self, nil, err.new("cancelled", self.argv[1] .. ": the process was closed"))
 end
 
 Process.__close = Process.close

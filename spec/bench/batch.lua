@@ -5,7 +5,6 @@ local json = require "kavach.json"
 local process = require "kavach.process"
 local quote = require "kavach.sandbox.quote"
 local support = require "support"
-local task = require "kavach.task"
 
 local COUNT <const>, VMS <const> = 2000, 40
 local MANY <const>, FIRST <const> = 1000000, 1000
@@ -130,7 +129,6 @@ local function until_told(folder, event, wanted, ...)
   local begun = core.hrtime()
   local run <close> = assert(process.start(in_folder(folder, "exec " .. batch(...)),
     { stderr = "null" }))
-  while not run:pid() do task.sleep(1) end
   local rest, told = "", 0
   while told < wanted do
     local bytes = run:read()

@@ -205,7 +205,7 @@ describe("kavach run", function()
     it("with 125 when what keeps its processes is killed, and leaves none", function()
       local p <close> = guest.start { "echo up; exec sleep 1000" }
       assert.equal("up\n", p:read())
-      assert(os.execute("kill -9 " .. host.supervisor(host.pid_of(p))))
+      assert(os.execute("kill -9 " .. host.supervisor(p:pid())))
       assert.matches("is lost: the supervisor", p.stderr:read_all(), 1, true)
       assert.equal(125, p:wait().exit_code)
     end)

@@ -108,7 +108,7 @@ describe("a batch with guests", function()
 
   it("is resumed when the old guests are gone, after its runner was killed", function()
     local pids = start(0)
-    signal("KILL", host.pid_of(running))
+    signal("KILL", running:pid())
     local code, _, errors = here:run("resume", "boxed")
     assert.equal(0, code, errors)
     local jobs = here:jobs "boxed"
@@ -121,7 +121,7 @@ describe("a batch with guests", function()
 
   it("is resumed when the old guests are gone, after all that would end them was killed", function()
     local pids = start(0)
-    local runner = host.pid_of(running)
+    local runner = running:pid()
     local supervisor = host.supervisor(runner)
     signal("STOP", runner)
     -- One that cannot hear of it, as one that hangs in the kernel.

@@ -121,7 +121,7 @@ describe("a batch", function()
     running = here:start { "script.lua", "--json" }
     batches.await(running, '"job":"flood"')
     running:kill(19)
-    local stat = "/proc/" .. host.pid_of(running) .. "/stat"
+    local stat = "/proc/" .. running:pid() .. "/stat"
     assert.is_true(host.eventually(function() return host.slurp(stat):find "%) T" end))
     local begun = kavach.now()
     assert.is_true(host.eventually(function() return kavach.now() - begun > 500 end))

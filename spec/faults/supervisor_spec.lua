@@ -46,7 +46,7 @@ describe("when its supervisor is killed", function()
     here:write("script.lua", SCRIPT:format(STUBBORN, retries))
     running = here:start { "script.lua", "--json" }
     assert.is_true(host.eventually(function() return here:read "stray" end))
-    local runner = host.pid_of(running)
+    local runner = running:pid()
     assert.is_true(host.eventually(function() return #here:processes() >= 3 end))
     return runner, host.supervisor(runner), tonumber(here:read "stray")
   end
@@ -109,7 +109,7 @@ describe("when its supervisor is killed", function()
     ]])
     running = here:start { "script.lua", "--json" }
     batches.await(running, '"state":"retry"')
-    signal("KILL", host.supervisor(host.pid_of(running)))
+    signal("KILL", host.supervisor(running:pid()))
     assert.equal(0, (batches.finish(running)))
   end)
 end)

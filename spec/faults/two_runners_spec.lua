@@ -28,7 +28,7 @@ describe("a batch that runs", function()
 
   -- All others are refused at once, and told who has it.
   local function check_refusals()
-    local pid = host.pid_of(first)
+    local pid = first:pid()
     for _, words in ipairs {
       { "script.lua" }, { "script.lua", "--resume" }, { "script.lua", "--replace" },
       { "resume", "one" }, { "remove", "one" },
@@ -55,7 +55,7 @@ describe("a batch that runs", function()
 
   it("is not another's while its process is stopped, and goes on after that", function()
     first:kill(19)
-    local stat = "/proc/" .. host.pid_of(first) .. "/stat"
+    local stat = "/proc/" .. first:pid() .. "/stat"
     assert.is_true(host.eventually(function() return host.slurp(stat):find "%) T" end))
     check_refusals()
     os.remove(here.folder .. "/wait")

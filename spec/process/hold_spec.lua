@@ -13,7 +13,7 @@ local HOST <const> = [[
   local number = assert(core.hold(file))
   local function run(...)
     local child = kavach.process.start { ... }
-    while not child:pid() do kavach.sleep(1) end
+    assert(child:pid())
     return child
   end
   %s
@@ -47,7 +47,7 @@ describe("a file that the supervisor holds", function()
 
   -- The lock is free when its host was killed, and all that it started is gone; not before.
   local function check(p)
-    local supervisor = host.supervisor(host.pid_of(p))
+    local supervisor = host.supervisor(p:pid())
     assert.is_true(host.eventually(function() return #host.processes(marker) > 0 end))
     signal("STOP", supervisor)
     p:kill(9)

@@ -124,7 +124,7 @@ describe("when a script ends", function()
       local code = host.script(([[
         local kavach = require "kavach"
         local p = kavach.process.start { "sh", "-c", "(setsid sleep %s &); exec sleep %s" }
-        while not p:pid() do kavach.sleep(1) end
+        assert(p:pid())
       ]]):format(marker, marker) .. last)
       assert.equal(last == "" and 0 or last:find "exit" and 3 or 1, code)
       assert.is_true(host.gone(marker))

@@ -77,7 +77,7 @@ describe("a policy's worker", function()
   it("has two descriptors, no new privileges, and a filter of system calls #cell", function()
     local worker <close> = start()
     assert(ask(worker, load_request(POLICY)))
-    local pid = host.pid_of(worker)
+    local pid = worker:pid()
     local status = host.slurp(("/proc/%d/status"):format(pid))
     assert.equal("2", status:match "\nSeccomp:%s*(%d)")
     assert.equal("1", status:match "\nNoNewPrivs:%s*(%d)")
@@ -120,7 +120,7 @@ describe("a policy whose worker", function()
 
   -- Stops it, and waits until it has stopped.
   local function stop(worker)
-    local pid = host.pid_of(worker)
+    local pid = worker:pid()
     worker:kill(SIGSTOP)
     assert.is_true(host.eventually(function()
       return host.slurp(("/proc/%d/status"):format(pid)):find "State:%s*T"

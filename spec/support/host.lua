@@ -64,12 +64,6 @@ function M.pretend(environment)
   return function() os.getenv = getenv end -- luacheck: ignore 122
 end
 
---- The number of a process that was started: it may come later than the first that it says.
-function M.pid_of(process)
-  assert(M.eventually(function() return process:pid() ~= nil end), "it has no number")
-  return process:pid()
-end
-
 function M.gone(word)
   return M.eventually(function() return #M.processes(word) == 0 end)
 end

@@ -50,9 +50,10 @@ function ending.settle(self, part)
   if self.ended and (not next(self.open) or self.buried) then bury(self) end
 end
 
----What core.spawn tells of QEMU's end.
+---What core.spawn tells of QEMU.
 ---@param self kavach.vm
-function ending.on_ended(self, how, a, b)
+function ending.on_told(self, how, a, b)
+  if how == "started" then return end
   if how == "ended" then
     self.ended = { code = a, signal = b }
   else

@@ -66,7 +66,7 @@ local function spawn(self)
     cwd = self.dir, stdin = "null", stdout = "pipe", stderr = "pipe", tell_start = true,
     -- What the guest does in a folder that it may write is done by QEMU.
     plain_files = true, files = self.files,
-  }, function(...) ending.on_ended(self, ...) end)
+  }, function(...) ending.on_told(self, ...) end)
   if not child then return nil, out end
   self.child = child
   self.streams = { out, errors }

@@ -19,7 +19,7 @@ describe("a job", function()
       head -c 67108864 /dev/zero | tr \"\\0\" x; echo end >&2' 1 2"
     batch.prints(p, ("x"):rep(10 * MIB))
     batch.has_begun "flood"
-    local status = host.slurp(("/proc/%d/status"):format(host.pid_of(p)))
+    local status = host.slurp(("/proc/%d/status"):format(p:pid()))
     local peak = tonumber(status:match "VmHWM:%s*(%d+) kB") * 1024
     assert.is_true(peak < 48 * MIB, peak // MIB .. " MiB")
     batch.let_go "flood"

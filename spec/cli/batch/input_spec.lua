@@ -1,7 +1,6 @@
 -- Standard input is kept in the journal as it comes, so that nothing that was read is lost.
 
 local batch = require "support.batch_program"
-local host = require "support.host"
 
 -- Starts a batch of one job at a time for what is written to it.
 local function start(name)
@@ -10,7 +9,7 @@ local function start(name)
 end
 
 local function kill(p)
-  os.execute("kill -9 " .. host.pid_of(p))
+  os.execute("kill -9 " .. p:pid())
   batch.exit(p)
 end
 

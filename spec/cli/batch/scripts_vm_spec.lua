@@ -1,7 +1,6 @@
 -- The batches of scripts/jobs, and what only jobs in guests can do, as a user would run them.
 
 local batch = require "support.batch_program"
-local host = require "support.host"
 local json = require "kavach.json"
 local lfs = require "lfs"
 
@@ -40,7 +39,7 @@ describe("kavach batch in virtual machines #vm", function()
       local _, out = batch.shell "$K batch logs slow nap-1"
       return out == "rested\n"
     end)
-    os.execute("kill -9 " .. host.pid_of(p))
+    os.execute("kill -9 " .. p:pid())
     batch.exit(p)
     batch.ok "$K batch resume -q slow --jobs 2"
     assert.same({ ["nap-1"] = "done", ["nap-2"] = "done", ["nap-3"] = "done" }, batch.states "slow")

@@ -16,7 +16,7 @@ local function start(name, more)
   return p, errors, marker
 end
 
-local function signal(p, number) os.execute(("kill -%d %d"):format(number, host.pid_of(p))) end
+local function signal(p, number) os.execute(("kill -%d %d"):format(number, p:pid())) end
 
 local function said(errors, text)
   batch.await(function() return errors():find(text, 1, true) end)

@@ -108,7 +108,7 @@ describe("a batch that runs", function()
   it("keeps others from itself, and says who has it", function()
     local p <close> = start("mine", "--jobs 1")
     batch.has_begun "mine1"
-    local pid = require("support.host").pid_of(p)
+    local pid = p:pid()
     for _, line in ipairs { "resume mine", "remove mine", "--name mine --replace --no-sandbox a "
       .. "--command true" } do
       local code, out, errors = batch.shell("$K batch " .. line:gsub("^(.*) a (.*)$", "%1 %2 a"))

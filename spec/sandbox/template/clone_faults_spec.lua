@@ -38,7 +38,9 @@ describe("A copy of a template", function()
     local template, said = saveable.start(given, function(box)
       assert.is_true(core.now() - began < BOOT_MS)
       assert.same({ box }, registry.list())
-      gone.pid, gone.dir = host.pid_of(box.vm.child), box.vm.dir
+      -- QEMU has said something; that it runs may be told after that.
+      assert(host.eventually(function() return box.vm.child:pid() ~= nil end))
+      gone.pid, gone.dir = box.vm.child:pid(), box.vm.dir
     end)
     assert.is_nil(template.digest)
     assert.matches("did not start, so the guest boots: ", said, 1, true)
