@@ -36,6 +36,13 @@ static void on_interrupt(int number) {
               LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
 
+/* A prompt's interrupt: see core/prompt/protocol.h. */
+static void on_urgent(int number, siginfo_t *info, void *context) {
+  (void)number;
+  (void)context;
+  if (info->si_code == SI_QUEUE) kv_lua_stop(&interrupt, info->si_value.sival_int);
+}
+
 /* A subcommand is a program like any other: it ends without a word, with nothing of Lua's to show
  * for it. What it has started and made, the supervisor clears away. One that has more to do when it
  * is interrupted catches the signal itself. */
@@ -161,7 +168,7 @@ static options read_options(int argc, char **argv) {
       if (alone && (++i == argc || argv[i][0] == '-')) o.bad = o.unfinished = true;
     } else if (alone && strchr("ivEW", word[1])) {
       o.interactive |= word[1] == 'i';
-      o.version |= word[1] == 'v' || word[1] == 'i';
+      o.version |= word[1] == 'v';
       o.no_environment |= word[1] == 'E';
     } else {
       o.bad = true;
@@ -199,23 +206,26 @@ static bool run_init(lua_State *L) {
   return run_string(L, init, name);
 }
 
-static bool prompt(lua_State *L) {
+/* On a terminal the prompt; else, as lua5.4 does, lines of standard input. */
+static bool prompt(lua_State *L, bool on_terminal) {
   lua_getglobal(L, "require");
-  lua_pushliteral(L, "kavach.prompt.plain");
+  lua_pushstring(L, on_terminal ? "kavach.prompt" : "kavach.prompt.plain");
   if (!report(L, call(L, 1, 1))) return false;
+  lua_getfield(L, -1, "run");
   return report(L, call(L, 0, 0));
 }
 
 static bool run_all(lua_State *L, int argc, char **argv, const options *o) {
-  bool terminal = isatty(STDIN_FILENO);
-  if (o->version) printf("%s (kavach " KAVACH_VERSION ")\n", LUA_COPYRIGHT), fflush(stdout);
+  bool terminal = isatty(STDIN_FILENO), prompts = terminal && isatty(STDOUT_FILENO);
+  if (o->version || (o->interactive && !prompts))
+    printf("%s (kavach " KAVACH_VERSION ")\n", LUA_COPYRIGHT), fflush(stdout);
   set_arg(L, argv, argc, o->script);
   if (!o->no_environment && !run_init(L)) return false;
   if (!run_options(L, argv, o->script < argc ? o->script : argc)) return false;
   if (o->script < argc && !run_script(L, argv, o->script, argc)) return false;
-  bool idle = o->script >= argc && !o->execute && !o->version;
+  bool idle = o->script >= argc && !o->execute && !o->version && !o->interactive;
   if (idle && !terminal && !run_chunk(L, luaL_loadfile(L, NULL))) return false;
-  return (!o->interactive && !(idle && terminal)) || prompt(L);
+  return (!o->interactive && !(idle && terminal)) || prompt(L, prompts);
 }
 
 static bool interpret(lua_State *L, int argc, char **argv, const options *o) {
@@ -254,6 +264,8 @@ static int run_command(lua_State *L, int argc, char **argv) {
 int main(int argc, char **argv) {
   bool command = argc > 1 && is_command(argv[1]);
   if (command) signal(SIGINT, handle_interrupt = on_interrupted_command);
+  struct sigaction urgent = {.sa_sigaction = on_urgent, .sa_flags = SA_SIGINFO | SA_RESTART};
+  sigaction(SIGURG, &urgent, NULL);
   options o = {0};
   if (!command) o = read_options(argc, argv);
   if (o.bad) return EXIT_FAILURE;

@@ -51,6 +51,8 @@ typedef struct kv_loop {
 typedef struct kv_interrupt {
   kv_loop *volatile loop; /* NULL until it is open */
   void *volatile thread;  /* the lua_State that runs */
+  volatile int session;   /* the prompt whose code that is; 0: none's */
+  volatile int errors;    /* that stopping it has cost */
 } kv_interrupt;
 
 /* Opens on `foreign`, or on a loop of its own if that is NULL. `helpers` is the directory of the

@@ -56,25 +56,6 @@ static int loop_poll(lua_State *L) {
   return 2;
 }
 
-/* resume(coroutine) -> true | false, error: as coroutine.resume, but known to who interrupts */
-static int loop_resume(lua_State *L) {
-  kv_interrupt *interrupt = kv_lua_loop(L)->interrupt;
-  lua_State *task = lua_tothread(L, 1);
-  luaL_argexpected(L, task, 1, "coroutine");
-  void *before = interrupt ? interrupt->thread : NULL;
-  int results;
-  if (interrupt) interrupt->thread = task;
-  int status = lua_resume(task, L, 0, &results);
-  if (interrupt) interrupt->thread = before;
-  lua_pushboolean(L, status == LUA_OK || status == LUA_YIELD);
-  if (lua_toboolean(L, -1)) {
-    lua_pop(task, results);
-    return 1;
-  }
-  lua_xmove(task, L, 1);
-  return 2;
-}
-
 /* next() -> callback, its arguments…; nothing if no completion waits */
 static int loop_next(lua_State *L) {
   kv_completion *c = kv_loop_next(kv_lua_loop(L));
@@ -300,7 +281,6 @@ void kv_lua_loop_functions(lua_State *L, kv_loop *loop) {
       {"alive", loop_alive},
       {"wake", loop_wake},
       {"backend", loop_backend},
-      {"resume", loop_resume},
       {"timer", loop_timer},
       {"signal", loop_signal},
       {"is_foreign", loop_is_foreign},

@@ -31,11 +31,16 @@ void kv_waiter_push(lua_State *L, kv_waiter *w);
 void kv_waiter_cancel(lua_State *L, kv_waiter *w);
 bool kv_waiter_waits(const kv_waiter *w);
 
+/* For a signal handler: errors in the Lua code that runs, if it is of that session, until it has
+ * come back to the `guard` that called it. */
+void kv_lua_stop(kv_interrupt *interrupt, int session);
+
 /* Pushes nil and the message: what an op that fails returns. */
 int kv_lua_fail(lua_State *L, const kv_error *e);
 
 /* Set the room's functions in the table at the top; the loop is their first upvalue. */
 void kv_lua_loop_functions(lua_State *L, kv_loop *loop);
+void kv_lua_interrupt_functions(lua_State *L, kv_loop *loop);
 void kv_lua_stream_functions(lua_State *L, kv_loop *loop);
 void kv_lua_child_functions(lua_State *L, kv_loop *loop);
 void kv_lua_ending_functions(lua_State *L, kv_loop *loop);

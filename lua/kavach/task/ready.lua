@@ -41,7 +41,7 @@ end
 local function resume(task)
   local before = M.current
   M.current = task
-  local ok, message = core.resume(task.co)
+  local ok, message = core.resume(task.co, task.session)
   M.current = before
   if not ok then
     task:finish(false, message) -- out of stack or memory
@@ -89,6 +89,7 @@ end
 --- Runs the loop and the tasks until the wait is done.
 function M.drive(wait)
   depth = depth + 1
+  local session = core.session(0) -- what is called from here is not who waits
   local owner = depth > DEEP and M.current or nil
   local rounds = 0
   while not wait.done do
@@ -102,6 +103,7 @@ function M.drive(wait)
       owner = nil
     end
   end
+  core.session(session)
   depth = depth - 1
 end
 

@@ -117,6 +117,9 @@ local function interruption_of(scope)
 end
 
 local function scope_failed(scope, failure)
+  if scope.on_failure then
+    return scope.on_failure(failure, rawequal(origin.error, failure) and origin.traceback or nil)
+  end
   if scope.failed then return end
   scope.failed, scope.failure = true, failure
   scope.origin = rawequal(origin.error, failure) and origin or {}
@@ -131,23 +134,41 @@ end
 
 local last_number = 0
 
---- Starts `fn(…)` as a task of the innermost scope.
----@return kavach.Task
-function M.spawn(fn, ...)
-  if type(fn) ~= "function" then error("spawn: a function is needed, not a " .. type(fn), 2) end
-  local scope = ready.current.scope
+-- A task of the scope that runs `body`, which returns what pcall does.
+local function start(scope, session, body)
   last_number = last_number + 1
-  local task = setmetatable({ parent = scope, shielded = 0, number = last_number }, Task)
-  local arguments = table.pack(...)
+  local task = setmetatable({
+    parent = scope, shielded = 0, number = last_number, session = session,
+  }, Task)
   task.co = coroutine.create(function()
     if task.cancelled then return task:finish(false, task.cancelled) end
-    local function body() return fn(table.unpack(arguments, 1, arguments.n)) end
-    task:finish(pcall(M.scope, body))
+    task:finish(body())
   end)
   scope.tasks[task] = true
   scope.count = scope.count + 1
   ready.add(task)
   return task
+end
+
+local function or_raise(ok, ...)
+  if not ok then error((...), 0) end
+  return ...
+end
+
+-- What can be interrupted: the interrupt ends with it.
+local function guarded(fn) return or_raise(core.guard(trace, fn)) end
+
+--- Starts `fn(…)` as a task of the innermost scope.
+---@return kavach.Task
+function M.spawn(fn, ...)
+  if type(fn) ~= "function" then error("spawn: a function is needed, not a " .. type(fn), 2) end
+  local scope = ready.current.scope
+  local arguments = table.pack(...)
+  local session = ready.current.session
+  return start(scope, session, function()
+    local function body() return fn(table.unpack(arguments, 1, arguments.n)) end
+    return pcall(M.scope, session and function() return guarded(body) end or body)
+  end)
 end
 
 function Task:finish(ok, ...)
@@ -238,7 +259,51 @@ function M.background(fn, ...)
   return task
 end
 
+-- ---- a prompt's tasks ------------------------------------------------------------------------
+
+---@class kavach.Realm: kavach.Scope
+local Realm = setmetatable({ __name = "kavach.Realm" }, { __index = Scope })
+Realm.__index = Realm
+
+--- A scope whose tasks stand each for itself: that one failed is told to `on_failure(error,
+--- traceback)`, and the others go on. Their code can be interrupted by this number.
+---@param session integer over 0
+---@param on_failure fun(failure: any, traceback: string?)
+---@return kavach.Realm
+function M.realm(session, on_failure)
+  local realm = setmetatable(new_scope(nil, setmetatable({ shielded = 0 }, Task)), Realm)
+  realm.session, realm.on_failure = session, on_failure
+  return realm
+end
+
+--- Starts `fn(…)`. What it spawns is the realm's, too: it does not wait for that. An interrupt ends
+--- with the core.guard that it calls others' code in.
+---@param fn fun(...): ...
+---@return kavach.Task
+function Realm:start(fn, ...)
+  local arguments = table.pack(...)
+  local task
+  task = start(self, self.session, function()
+    task.scope = self
+    return pcall(fn, table.unpack(arguments, 1, arguments.n))
+  end)
+  return task
+end
+
+--- Cancels a task of it, or another that it is to be rid of: what it computes is ended, too.
+---@param task kavach.Task
+---@param why string?
+function Realm.interrupt(_, task, why)
+  if task:cancel(why) then core.stop(task.co) end
+end
+
 -- ---- the main thread -------------------------------------------------------------------------
+
+--- From now on a failure of one of the main thread's tasks does not end the others, or it.
+---@param on_failure fun(failure: any, traceback: string?)
+function M.outlive_failures(on_failure)
+  root.first_scope.on_failure = on_failure
+end
 
 root.first_scope = root.scope
 
