@@ -26,6 +26,7 @@ local interrupt, refusal, suspend, wake =
 local Task = {}
 Task.__index = Task
 Task.__name = "kavach.Task"
+M.class = Task -- by which the prompt knows its objects
 
 ---@class kavach.Scope
 local Scope = {}
@@ -137,7 +138,9 @@ function M.spawn(fn, ...)
   if type(fn) ~= "function" then error("spawn: a function is needed, not a " .. type(fn), 2) end
   local scope = ready.current.scope
   last_number = last_number + 1
-  local task = setmetatable({ parent = scope, shielded = 0, number = last_number }, Task)
+  local task = setmetatable({
+    parent = scope, shielded = 0, number = last_number, started = core.now(),
+  }, Task)
   local arguments = table.pack(...)
   task.co = coroutine.create(function()
     if task.cancelled then return task:finish(false, task.cancelled) end
