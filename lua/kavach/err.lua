@@ -19,6 +19,7 @@ local KINDS = {
 local Error = {}
 Error.__index = Error
 Error.__name = "kavach.Error"
+M.class = Error -- by which the prompt knows its objects
 
 function Error:__tostring()
   return self.message

@@ -29,6 +29,7 @@ local HARDENED_ABI_MAJOR <const> = 3
 local Policy = {}
 Policy.__index = Policy
 Policy.__name = "kavach.GuestPolicy"
+M.class = Policy -- by which the prompt knows its objects
 
 local FIELDS <const> = {
   min_abi_major = { type = "integer", min = 0, max = 255, default = 0 },

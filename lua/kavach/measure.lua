@@ -160,6 +160,7 @@ end
 ---@field trace table[]? with `trace = true`: each page of the launch
 local Measurement = {}
 Measurement.__index = Measurement
+M.class = Measurement -- by which the prompt knows its objects
 
 --- The digest in lower-case hex, as reports are quoted.
 function Measurement:hex() return snp.hex(self.digest) end

@@ -28,6 +28,7 @@ local OUTPUTS <const> = { "stdout", "stderr" }
 local Process = {}
 Process.__index = Process
 Process.__name = "kavach.Process"
+M.class = Process -- by which the prompt knows its objects
 
 local function failed(self, step, message, errno)
   local program = self.argv[1]

@@ -51,6 +51,7 @@ local M = {}
 local Report = {}
 Report.__index = Report
 Report.__name = "kavach.Report"
+M.class = Report -- by which the prompt knows its objects
 
 function Report:__tostring()
   local product = self.product or "product not told"

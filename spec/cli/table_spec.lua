@@ -10,6 +10,13 @@ describe("a table for a terminal", function()
     assert.same({ 0, "NAME  IT\na     longer\nnéée\n      x\n" }, { code, out })
   end)
 
+  it("is text, too, of visible characters, in cells, and as wide as the terminal at the most",
+    function()
+      local rows = { { "日本", "b" }, { "a", "b\27[2J\xff" } }
+      assert.equal("日本  b\na     b\\x1b[2J\\xff\n", tables.text(rows))
+      assert.equal("日本  b\na     b\\x…\n", tables.text(rows, 10))
+    end)
+
   it("has ages in their largest unit", function()
     local shown = {}
     for i, ms in ipairs { -5000, 0, 999, 1000, 59999, 60000, 3599999, 3600000, 86399999, 86400000,

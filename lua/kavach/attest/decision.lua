@@ -35,6 +35,7 @@ local M = {}
 ---@field judged { evidence: kavach.Evidence, nonce: string? }? what it is about
 local Decision = { __name = "kavach.Decision" }
 Decision.__index = Decision
+M.class = Decision -- by which the prompt knows its objects
 
 function Decision:__tostring()
   return require("kavach.attest.explain").line(self)

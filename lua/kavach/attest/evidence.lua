@@ -33,6 +33,7 @@ local PRODUCTS <const> = { Milan = true, Genoa = true, Turin = true }
 ---@field files string[]? of a folder: what was read
 local Evidence = { __name = "kavach.Evidence" }
 Evidence.__index = Evidence
+M.class = Evidence -- by which the prompt knows its objects
 
 function Evidence:__tostring()
   local words = { self.kind }

@@ -31,6 +31,7 @@ local NAME_MAX <const> = 64
 ---@field required_policy_flags integer?
 local Policy = { __name = "kavach.Policy" }
 Policy.__index = Policy
+M.class = Policy -- by which the prompt knows its objects
 
 function Policy:__tostring()
   return ("attestation policy %s"):format(self.name)

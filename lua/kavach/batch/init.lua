@@ -19,10 +19,13 @@ local M = {}
 ---@class kavach.Batch
 ---@field name string
 ---@field options table as options.check has them
+---@field schedule kavach.batch.schedule? while it runs
+---@field last kavach.batch.summary? of its last run in this process
 ---@field origin table what the journal keeps of where the jobs come from: see kavach.batch.run
 local Batch = {}
 Batch.__index = Batch
 Batch.__name = "kavach.Batch"
+M.class = Batch -- by which the prompt knows its objects
 
 local overrides -- what the command line says of the batches that a script makes
 

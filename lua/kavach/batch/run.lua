@@ -166,6 +166,7 @@ local function conduct(self, how)
       event = "warning", message = "it cannot be steered from elsewhere: " .. tostring(unreachable),
     }
   end
+  self.batch.schedule = self.schedule
   if how.on_ready then how.on_ready(self.schedule) end
   return summarise(self, self.schedule:run())
 end
@@ -235,6 +236,7 @@ function M.run(batch, how)
   end
   local finished, summary
   finished, summary, why = pcall(conduct, self, how)
+  batch.schedule, batch.last = nil, finished and summary or nil
   if finished then
     -- What has left its job's process group runs until here; what hides from this, until the
     -- supervisor ends with this process.

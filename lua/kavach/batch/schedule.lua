@@ -31,6 +31,7 @@ local BEHIND_MS <const> = 20
 ---@field stopping? { how: "drain"|"cancel", why: string, ending: string }
 local Schedule = {}
 Schedule.__index = Schedule
+M.class = Schedule -- by which the prompt knows its objects
 
 for _, part in ipairs { "ends", "moves" } do
   local methods = require("kavach.batch.schedule." .. part)

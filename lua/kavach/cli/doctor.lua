@@ -1,7 +1,5 @@
 --- `kavach doctor`: what works here, and what to do about what does not.
 
-local NAME_WIDTH <const>, STATE_WIDTH <const> = 12, 7
-
 local function print_json(report)
   local json = require "kavach.json"
   local document = { version = report.version, ok = report.ok, checks = json.array() }
@@ -18,22 +16,8 @@ local function print_json(report)
   return true
 end
 
--- What is missing and matters stands out; what is only not there does not.
-local function mark(check)
-  return check.required and check.state == "missing" and "MISSING" or check.state
-end
-
 local function print_text(report)
-  local indent = (" "):rep(STATE_WIDTH + NAME_WIDTH + 2)
-  for _, check in ipairs(report.checks) do
-    io.stdout:write(("%-" .. STATE_WIDTH .. "s %-" .. NAME_WIDTH .. "s %s\n"):format(mark(check),
-      check.name, check.found))
-    if check.command then io.stdout:write(indent, "$ ", check.command, "\n") end
-    if check.advice then io.stdout:write(indent, "-> ", check.advice, "\n") end
-  end
-  io.stdout:write("\n", report.ok
-    and ("Sandboxes run here, with the backend %s."):format(report.backend)
-    or "Sandboxes do not run here until what is MISSING is put right.", "\n")
+  io.stdout:write(require("kavach.doctor.show").text(report))
   return true
 end
 

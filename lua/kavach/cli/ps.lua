@@ -2,8 +2,6 @@
 
 local tables = require "kavach.cli.table"
 
-local COMMANDS_SHOWN <const> = 40
-
 local function configure(parser)
   parser:description "List the sandboxes of this user that run, whatever program has them."
   parser:flag("-q --quiet", "Print the names alone, or the ids of those without one.")
@@ -19,24 +17,6 @@ Examples:
    kavach ps --json
    kavach stop $(kavach ps -q)]]
 end
-
-local function commands(list)
-  local plain, out = require "kavach.plain", {}
-  for i, each in ipairs(list) do out[i] = plain.text(tostring(each.command)) end
-  return tables.cut(table.concat(out, ", "), COMMANDS_SHOWN)
-end
-
-local function used(box)
-  return box.pss_kb and tables.size(box.pss_kb * 1024) or "-"
-end
-
-local function row(box)
-  return { box.name or "-", box.id, box.state, box.backend, ("%g"):format(box.cpus),
-    ("%dM"):format(box.memory_mb), used(box), tables.age(box.age_ms), commands(box.commands) }
-end
-
-local HEAD <const> = { "NAME", "ID", "STATE", "BACKEND", "CPUS", "MEMORY", "USED", "AGE",
-  "COMMANDS" }
 
 local function print_json(found)
   local json, frame = require "kavach.json", require "kavach.sandbox.control.frame"
@@ -56,20 +36,19 @@ local function print_json(found)
   return 0
 end
 
+local function names(found)
+  local rows = {}
+  for _, each in ipairs(found) do
+    for _, box in ipairs(each.sandboxes) do rows[#rows + 1] = { box.name or box.id } end
+  end
+  return rows
+end
+
 local function run(args)
   local found, why = require("kavach.sandbox.control.client").look_around()
   if not found then return nil, why end
   if args.json then return print_json(found) end
-  local rows = { not args.quiet and HEAD or nil }
-  for _, each in ipairs(found) do
-    if each.busy and not args.quiet then
-      rows[#rows + 1] = { "-", each.host:match "^%d+", "busy" }
-    end
-    for _, box in ipairs(each.sandboxes) do
-      rows[#rows + 1] = args.quiet and { box.name or box.id } or row(box)
-    end
-  end
-  tables.print(rows)
+  tables.print((args.quiet and names or require("kavach.cli.sandbox.listing").rows)(found))
   return 0
 end
 

@@ -1,5 +1,8 @@
 --- Tables for a terminal, and what makes ages, sizes and texts short enough to stand in one.
 
+local plain = require "kavach.plain"
+local width = require "kavach.width"
+
 local M = {}
 
 local AGES <const> = { { 24 * 3600, "d" }, { 3600, "h" }, { 60, "m" }, { 1, "s" } }
@@ -38,22 +41,30 @@ function M.cut(text, most)
   return text:sub(1, utf8.offset(text, most) - 1) .. "…"
 end
 
---- Prints rows of cells, each column as wide as its widest cell.
+--- Rows of cells in lines, each column as wide as its widest cell.
+---@param rows string[][]
+---@param columns integer? a line is cut to so many cells
+---@return string
+function M.text(rows, columns)
+  local widths, lines = {}, {}
+  for _, cells in ipairs(rows) do
+    for i, cell in ipairs(cells) do
+      widths[i] = math.max(widths[i] or 0, width.of(plain.text(cell)))
+    end
+  end
+  for r, cells in ipairs(rows) do
+    local line = {}
+    for i, cell in ipairs(cells) do line[i] = width.fit(plain.text(cell), widths[i]) end
+    local text = table.concat(line, "  "):gsub(" +$", "")
+    lines[r] = (columns and width.cut(text, columns) or text) .. "\n"
+  end
+  return table.concat(lines)
+end
+
+--- Prints rows as `text` has them.
 ---@param rows string[][]
 function M.print(rows)
-  local widths = {}
-  for _, cells in ipairs(rows) do
-    for i, cell in ipairs(cells) do
-      widths[i] = math.max(widths[i] or 0, utf8.len(cell) or #cell)
-    end
-  end
-  for _, cells in ipairs(rows) do
-    local line = {}
-    for i, cell in ipairs(cells) do
-      line[i] = cell .. (" "):rep(widths[i] - (utf8.len(cell) or #cell))
-    end
-    io.stdout:write((table.concat(line, "  "):gsub(" +$", "")), "\n")
-  end
+  io.stdout:write(M.text(rows))
 end
 
 return M

@@ -28,6 +28,7 @@ local M = {}
 local Sandbox = {}
 Sandbox.__index = Sandbox
 Sandbox.__name = "kavach.Sandbox"
+M.class = Sandbox -- by which the prompt knows its objects
 
 -- ---- making one --------------------------------------------------------------------------------
 

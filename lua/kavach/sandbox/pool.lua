@@ -34,6 +34,7 @@ local OPTIONS = {
 local Pool = {}
 Pool.__index = Pool
 Pool.__name = "kavach.Pool"
+M.class = Pool -- by which the prompt knows its objects
 
 -- ---- how many ----------------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ local interrupt, refusal, suspend, wake =
 local Task = {}
 Task.__index = Task
 Task.__name = "kavach.Task"
+M.class = Task -- by which the prompt knows its objects
 
 ---@class kavach.Scope
 local Scope = {}
@@ -138,7 +139,7 @@ local last_number = 0
 local function start(scope, session, body)
   last_number = last_number + 1
   local task = setmetatable({
-    parent = scope, shielded = 0, number = last_number, session = session,
+    parent = scope, shielded = 0, number = last_number, started = core.now(), session = session,
   }, Task)
   task.co = coroutine.create(function()
     if task.cancelled then return task:finish(false, task.cancelled) end

@@ -104,6 +104,24 @@ function M:cancel(id, reason)
   return true
 end
 
+---How many jobs are in which state.
+---@return kavach.BatchCounts
+function M:tally()
+  local counts, sum = { running = 0, retry = self.retry_count }, 0
+  for slot = 1, self.highest do
+    if self.running[slot] then counts.running = counts.running + 1 end
+  end
+  for state, count in next, self.counts do
+    counts[state] = count + (self.earlier[state] or 0)
+    sum = sum + counts[state]
+  end
+  counts.total = self.total
+  -- What earlier runs have ended may not have been seen yet.
+  counts.waiting =
+    math.max((self.total or self.seen or 0) - sum - counts.running - counts.retry, 0)
+  return counts
+end
+
 ---What a display shows.
 ---@return table
 function M:snapshot()
@@ -115,17 +133,8 @@ function M:snapshot()
       last_line = place.last_line and place.last_line() or nil,
     } or nil
   end
-  local counts, sum = { running = #running, retry = self.retry_count }, 0
-  for state, count in next, self.counts do
-    counts[state] = count + (self.earlier[state] or 0)
-    sum = sum + counts[state]
-  end
-  counts.total = self.total
-  -- What earlier runs have ended may not have been seen yet.
-  counts.waiting =
-    math.max((self.total or self.seen or 0) - sum - counts.running - counts.retry, 0)
   return {
-    jobs = self.jobs, running = running, counts = counts, paused = self.paused or false,
+    jobs = self.jobs, running = running, counts = self:tally(), paused = self.paused or false,
     draining = self.stopping and (self.stopping.how == "drain" or "cancelling") or false,
   }
 end
