@@ -1,0 +1,50 @@
+--- What the names of a prompt's entries mean: locals that are kept from entry to entry, what is the
+--- session's own, and the globals of the program.
+
+---@class kavach.prompt.control
+---@field declare fun(names: string[]) has names be kept, from when they are assigned
+---@field kept fun(): table<string, any> the names that are, with their values
+
+--- Makes an environment for the chunks of a session. Values of kept names are in it; the rest is
+--- looked up where it is. Assigning a name that is only the session's own makes it a global, which
+--- is seen from then on.
+---@param globals table
+---@param extra table the session's own names; may change
+---@return table env
+---@return kavach.prompt.control control
+return function(globals, extra)
+  local env, declared = {}, {}
+  local hides = {} -- names that were assigned: what else has that name is not seen, even if nil
+
+  setmetatable(env, {
+    __index = function(_, name)
+      if hides[name] then return nil end
+      local own = rawget(extra, name)
+      if own ~= nil then return own end
+      return globals[name]
+    end,
+    __newindex = function(_, name, value)
+      if declared[name] then
+        hides[name] = true
+        rawset(env, name, value)
+      else
+        rawset(extra, name, nil)
+        globals[name] = value
+      end
+    end,
+  })
+
+  local control = {}
+
+  function control.declare(names)
+    for _, name in ipairs(names) do declared[name] = true end
+  end
+
+  function control.kept()
+    local values = {}
+    for name, value in next, env do values[name] = value end
+    return values
+  end
+
+  return env, control
+end
