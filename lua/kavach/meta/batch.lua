@@ -1,4 +1,5 @@
 ---@meta kavach.batch
+-- luacheck: ignore 212 241 (parameters and methods are there for their types)
 -- What batches are given, and what they tell: the one list of all options, with their defaults.
 -- What may stand where is checked by lua/kavach/batch/options.lua (the batch) and rules.lua (jobs).
 -- Durations are in milliseconds, memory is in MiB, all else that is measured in bytes.
@@ -139,3 +140,83 @@
 ---@field attempt integer
 ---@field age_ms integer
 ---@field last_line? string that it has printed: any bytes, so escape them
+
+---Many jobs: what kavach.batch makes.
+---@class kavach.Batch
+---@field name string
+local Batch = {}
+
+---Adds a job. Raises if it is not right, or its id is there already.
+---
+---```lua
+---local batch = kavach.batch { name = "sums" }
+---batch:job { id = "a", command = "sha256sum /in/a.txt", put = { "a.txt" }, retries = 2 }
+---```
+---@param spec kavach.JobOptions
+---@return string id
+function Batch:job(spec) end
+
+---The ids of the jobs so far, for another to need.
+---
+---```lua
+---local batch = kavach.batch { name = "sums" }
+---batch:job { id = "last", command = "true", needs = batch:ids() }
+---```
+---@return string[] ids
+function Batch:ids() end
+
+---Has the jobs come from a function, which gives the next one's table each time, nil at the end.
+---
+---```lua
+---local batch, n = kavach.batch { name = "many" }, 0
+---batch:generate(function()
+---  n = n + 1
+---  if n <= 1000 then return { id = "job-" .. n, command = "true" } end
+---end)
+---```
+---@param fn fun(): kavach.JobOptions?, string|kavach.Error|nil
+---@return kavach.Batch batch itself
+function Batch:generate(fn) end
+
+---Runs the batch, and waits until its jobs have ended. A job that fails is a result, not an error.
+---
+---```lua
+---local batch = kavach.batch { name = "one", sandbox = false }
+---batch:job { id = "a", command = "true" }
+---print(assert(batch:run { replace = true }).counts.done)
+---```
+---@param how? kavach.BatchHow
+---@return kavach.batch.summary? summary
+---@return kavach.Error?
+function Batch:run(how) end
+
+---Goes on with a batch that was interrupted: what is committed is not run again.
+---
+---```lua
+---local batch = kavach.batch { name = "one", sandbox = false }
+---batch:job { id = "a", command = "true" }
+---assert(batch:resume { failed = true })
+---```
+---@param how? kavach.BatchHow
+---@return kavach.batch.summary? summary
+---@return kavach.Error?
+function Batch:resume(how) end
+
+---What its journal says, while it runs and after.
+---
+---```lua
+---print(assert(kavach.batch({ name = "one" }):status()).done)
+---```
+---@return kavach.BatchCounts? counts
+---@return kavach.Error?
+function Batch:status() end
+
+---Of `batch:run` and `batch:resume`.
+---@class kavach.BatchHow
+---@field resume? boolean go on with the batch of that name that there is
+---@field replace? boolean make it anew
+---@field changed? boolean resume, though its script is not what it was
+---@field failed? boolean resume those that have failed, too
+---@field observe? fun(event: kavach.BatchEvent) is told what happens
+---@field is_behind? fun(): boolean who is told cannot keep up: no more are started for a while
+---@field on_ready? fun(schedule: table) gets what controls it

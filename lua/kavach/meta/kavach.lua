@@ -1,39 +1,100 @@
 ---@meta kavach
+-- luacheck: ignore 212 241 (parameters and methods are there for their types)
 -- The module table, whose parts are loaded when they are first asked for; and the options of a
 -- sandbox, which stand in several files of sandbox/config/.
 
+---Runs commands in virtual machines, and proves what ran there.
+---
+---```lua
+---local kavach = require "kavach"
+---
+---local box <close> = assert(kavach.sandbox { memory_limit_mb = 256 })
+---print(assert(box:exec "uname -a").stdout)
+---```
 ---@class kavach
 ---@field version string
 ---
----@field run fun(fn: function, ...): ... runs a function as the first task, and the loop with it
----@field spawn fun(fn: function, ...): kavach.Task starts a task in the current scope
----@field sleep fun(ms: integer)
----@field deadline fun(ms: integer, fn: function, ...): ... raises a timeout when the time is up
----@field scope fun(fn: fun(scope: kavach.Scope): ...): ... ends when all its tasks have
----@field all fun(tasks: kavach.Task[]): any[]
----@field race fun(tasks: kavach.Task[]): ...
----@field map fun(list: any[], options: { concurrency: integer? }?, fn: function): any[]
----@field now fun(): integer milliseconds, on a clock that never goes back
----@field shield fun(fn: function, ...): ... goes on to its end in a task that is cancelled
----
----@field process table child processes: exec, start
----@field sandbox fun(options: kavach.SandboxOptions?): kavach.Sandbox?, kavach.Error?
----@field pool fun(options: kavach.PoolOptions?): kavach.Pool?, kavach.Error? sandboxes that wait
----@field template table saved guests: list, find, clear, build
----@field batch fun(options: kavach.BatchOptions?): kavach.Batch many jobs: see meta/batch.lua
----@field control table sandboxes reached from outside: listen, close, register
----@field measured_initrd fun(options: table): string?, kavach.Error? the initramfs of a measured
---- command
----@field guest_policy table|fun(fields: table?): kavach.GuestPolicy also hardened, from_bits
----@field report table parse, from_json
----@field measure fun(options: table): table?, kavach.Error? a launch digest
----@field attest table verify, trust, emulator, and reading evidence
----@field policy table attestation policies
+---@field process kavach.process child processes: exec, start
+---@field template kavach.template saved guests: list, find, clear, build
+---@field control kavach.control sandboxes reached from outside: listen, close, register
+---@field guest_policy kavach.guest_policy what a guest lets its host do; also hardened, from_bits
+---@field report kavach.report attestation reports: parse, from_json
+---@field measure kavach.measure a launch digest; also id_block
+---@field attest kavach.attest verify, trust, emulator, and reading evidence
+---@field policy kavach.policy attestation policies
 ---@field SEV_SNP_POLICY integer 0x30000: the guest policy of a launch that says nothing else
 ---@field CBIT_POS integer 51, or what the processor says
----@field attach fun(uv: table) runs beside a luv loop
----@field doctor fun(options: { backend: string?, probe: boolean? }?): kavach.doctor.report
 local kavach = {}
+
+---Starts a sandbox, a virtual machine, and waits until it is ready.
+---
+---```lua
+---local box <close> = assert(kavach.sandbox { memory_limit_mb = 256, timeout_ms = 30000 })
+---print(assert(box:exec "uname -a").stdout)
+---```
+---@param options? kavach.SandboxOptions
+---@return kavach.Sandbox? box
+---@return kavach.Error?
+---@see kavach.Sandbox
+function kavach.sandbox(options) end
+
+---Makes a pool of sandboxes, which begins to fill: who takes one has it at once.
+---
+---```lua
+---local pool <close> = assert(kavach.pool { size = 4, sandbox = { memory_limit_mb = 256 } })
+---local box <close> = assert(pool:take())
+---print(assert(box:exec "uname -a").stdout)
+---```
+---@param options? kavach.PoolOptions
+---@return kavach.Pool? pool
+---@return kavach.Error?
+---@see kavach.Pool
+function kavach.pool(options) end
+
+---Makes a batch of many jobs, which survives a crash. Nothing runs before batch:run.
+---
+---```lua
+---local batch = kavach.batch { name = "sums", jobs = 4, retries = 2 }
+---for _, path in ipairs { "a.txt", "b.txt" } do
+---  batch:job { id = path, command = { "sha256sum", "/in/" .. path }, put = { path } }
+---end
+---assert(batch:run())
+---```
+---@param options? kavach.BatchOptions
+---@return kavach.Batch batch
+---@see kavach.Batch
+function kavach.batch(options) end
+
+---The initramfs of a guest whose command is measured, as its bytes.
+---
+---```lua
+---local bytes = assert(kavach.measured_initrd { command = "sha256sum /etc/hostname" })
+---```
+---@param options { command: string|string[], cwd: string?, user: string?, env: table?,
+--- initrd: string? }
+---@return string? bytes
+---@return kavach.Error?
+function kavach.measured_initrd(options) end
+
+---Looks at what works on this machine, and what to do about what does not.
+---
+---```lua
+---local report = kavach.doctor { backend = "kvm" }
+---for _, each in ipairs(report.checks) do print(each.name, each.state, each.advice) end
+---```
+---@param options? { backend: "auto"|"sev-snp"|"kvm"|"tcg"|nil, probe: boolean? } probe: runs a job
+---@return kavach.doctor.report report
+function kavach.doctor(options) end
+
+---Has the loop of luv drive kavach's tasks.
+---
+---```lua
+---local detach = require("kavach").attach(require "luv")
+---detach()
+---```
+---@param uv table luv's module
+---@return fun() detach ends it
+function kavach.attach(uv) end
 
 ---Of `kavach.sandbox`. Memory is in MiB, durations are in milliseconds.
 ---@class kavach.SandboxOptions
@@ -49,7 +110,7 @@ local kavach = {}
 ---
 ---@field dialect? "upstream"|"seed" of QEMU; default: what it says of itself. This and what follows
 --- up to vcek_disabled is for sev-snp alone
----@field guest_policy? kavach.GuestPolicy|table|integer
+---@field guest_policy? kavach.GuestPolicy|kavach.GuestPolicyFields|integer
 ---@field firmware? string an AmdSev build of OVMF
 ---@field cpu_model? string of QEMU; default "EPYC-v4"
 ---@field host_data? string 32 bytes, or their hex or base64
