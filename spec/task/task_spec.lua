@@ -340,6 +340,21 @@ describe("cancelling", function()
     assert.is_true(err.is(fate, "cancelled"))
   end)
 
+  it("is raised by what waits for tasks of its own, and not taken for their end", function()
+    local went_on, fate = false, nil
+    kavach.scope(function()
+      local t = kavach.spawn(function()
+        local ok
+        ok, fate = pcall(kavach.map, { 1, 2 }, nil, function() kavach.sleep(60000) end)
+        went_on = ok
+      end)
+      kavach.sleep(1)
+      t:cancel()
+    end)
+    assert.is_false(went_on)
+    assert.is_true(err.is(fate, "cancelled"))
+  end)
+
   it("ends a command that the task waits for", function()
     local marker = require("support.host").marker()
     kavach.scope(function()

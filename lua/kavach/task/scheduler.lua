@@ -60,11 +60,14 @@ local function cancel_tasks(scope, why)
   for _, task in ipairs(all) do task:cancel(why) end
 end
 
---- Waits until the scope's tasks have ended. A cancellation meanwhile is passed on to them.
+--- Waits until the scope's tasks have ended. A cancellation meanwhile is passed on to them, and
+--- returned.
 local function join(scope, task)
   scope.joining = true
+  local called_off
   while scope.count > 0 do
-    if refusal(task) then cancel_tasks(scope, "its scope was cancelled") end
+    called_off = called_off or refusal(task)
+    if called_off then cancel_tasks(scope, "its scope was cancelled") end
     local wait = {}
     scope.join_wait = wait
     suspend(task, wait)
@@ -74,13 +77,14 @@ local function join(scope, task)
       cancel_tasks(scope, wait.error)
     end
   end
+  return called_off
 end
 
 local function leave(scope, ok, ...)
   local task = scope.owner
   local from = origin -- other tasks may fail meanwhile
   if not ok then cancel_tasks(scope, "its scope failed") end
-  join(scope, task)
+  local called_off = join(scope, task)
   task.scope = scope.outer
   if not ok then origin = from end
   if scope.failed then
@@ -88,6 +92,7 @@ local function leave(scope, ok, ...)
     error(scope == root.first_scope and scope.interruption or scope.failure, 0)
   end
   if not ok then error((...), 0) end
+  if called_off then error(called_off, 0) end
   if scope.stuck then error(ready.DEADLOCK, 0) end
   return ...
 end
