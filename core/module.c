@@ -7,6 +7,7 @@
 #include "loop/lua_loop.h"
 #include "memory/lua_memory.h"
 #include "paths.h"
+#include "prompt/lua_prompt.h"
 #include "qemu/lua_qemu.h"
 
 #define LOOP "kavach.core.loop"
@@ -78,6 +79,8 @@ KAVACH_API int luaopen_kavach_core(lua_State *L) {
   if (!loop) return luaL_error(L, "%s", e.message);
   lua_newtable(L);
   kv_lua_loop_functions(L, loop);
+  kv_lua_interrupt_functions(L, loop);
+  kv_lua_prompt_functions(L, loop);
   kv_lua_stream_functions(L, loop);
   kv_lua_child_functions(L, loop);
   kv_lua_ending_functions(L, loop);

@@ -38,6 +38,7 @@ kv_loop *kv_loop_open(uv_loop_t *foreign, const char *helpers, kv_error *e) {
     kv_fail(e, "io", "cannot make an event loop: %s", uv_strerror(status));
     return NULL;
   }
+  loop->interrupt = &loop->own_interrupt;
   loop->foreign = foreign != NULL;
   loop->uv = foreign ? foreign : &loop->own;
   loop->queue.next = loop->queue.previous = &loop->queue;
@@ -63,7 +64,7 @@ static void close_left_over(uv_handle_t *handle, void *arg) {
 }
 
 void kv_loop_close(kv_loop *loop) {
-  if (loop->interrupt) loop->interrupt->loop = NULL;
+  loop->interrupt->loop = NULL;
   if (loop->end_processes) loop->end_processes(loop);
   if (loop->free_timers) loop->free_timers(loop);
   uv_close((uv_handle_t *)&loop->busy, handle_closed);

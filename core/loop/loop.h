@@ -23,15 +23,24 @@ struct kv_completion {
   int (*deliver)(kv_completion *self, void *to);
 };
 
+/* What a program's signal handler needs to stop whatever runs. */
+typedef struct kv_interrupt {
+  struct kv_loop *volatile loop; /* NULL until it is open */
+  void *volatile thread;         /* the lua_State that runs */
+  volatile int session;          /* the prompt whose code that is; 0: none's */
+  volatile int errors;           /* that stopping it has cost */
+} kv_interrupt;
+
 typedef struct kv_loop {
   uv_loop_t *uv;
   bool foreign;                      /* an embedder's: it is the embedder who runs it */
   volatile sig_atomic_t running;     /* inside kv_loop_poll */
   volatile sig_atomic_t interrupted; /* by kv_loop_interrupt, since it was last asked */
-  struct kv_interrupt *interrupt;    /* NULL: nobody interrupts */
-  kv_completion queue;               /* head of a ring */
-  kv_completion wake;                /* queued to have a dispatch without a cause of its own */
-  char *helpers;                     /* directory of the helper programs */
+  kv_interrupt *interrupt;           /* of the program; else, with no handler, its own */
+  kv_interrupt own_interrupt;
+  kv_completion queue; /* head of a ring */
+  kv_completion wake;  /* queued to have a dispatch without a cause of its own */
+  char *helpers;       /* directory of the helper programs */
   /* A foreign loop's: called after its poll phase while completions wait. */
   void (*dispatch)(void *arg);
   void *dispatch_arg;
@@ -46,14 +55,6 @@ typedef struct kv_loop {
   int open_handles; /* of the two above */
   uv_async_t woken; /* for kv_loop_interrupt; on a loop of our own */
 } kv_loop;
-
-/* What a program's signal handler needs to stop whatever runs. */
-typedef struct kv_interrupt {
-  kv_loop *volatile loop; /* NULL until it is open */
-  void *volatile thread;  /* the lua_State that runs */
-  volatile int session;   /* the prompt whose code that is; 0: none's */
-  volatile int errors;    /* that stopping it has cost */
-} kv_interrupt;
 
 /* Opens on `foreign`, or on a loop of its own if that is NULL. `helpers` is the directory of the
  * supervisor program. Opens /dev/null for each of the descriptors 0 to 2 that is closed. Returns

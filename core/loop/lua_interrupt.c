@@ -12,7 +12,8 @@ enum { STEPS_OF_CLEANUP = 1000000 };
 
 enum { EVERY_STEP = LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT };
 
-static const char library_key = 0; /* in the registry: "@" and the folder of kavach's own Lua */
+/* In the registry: "@" and the folder of kavach's own Lua; the kv_interrupt of the loop. */
+static const char library_key = 0, interrupt_key = 0;
 
 static kv_interrupt *interrupt_of(lua_State *L) { return kv_lua_loop(L)->interrupt; }
 
@@ -33,7 +34,7 @@ static void stop_here(lua_State *L, lua_Debug *where) {
     lua_sethook(L, stop_here, EVERY_STEP, 1);
     return;
   }
-  lua_getfield(L, LUA_REGISTRYINDEX, KAVACH_INTERRUPT);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &interrupt_key);
   kv_interrupt *interrupt = lua_touserdata(L, -1);
   lua_pop(L, 1);
   if (++interrupt->errors < ERRORS_MOST)
@@ -52,12 +53,10 @@ void kv_lua_stop(kv_interrupt *interrupt, int session) {
   lua_sethook(interrupt->thread, stop_here, EVERY_STEP, 1);
 }
 
-/* stop(coroutine): raises errors in it, when it runs, once it has had time to clean up. Needs a
- * program that can be interrupted; else nothing. */
+/* stop(coroutine): raises errors in it, when it runs, once it has had time to clean up. */
 static int interrupt_stop(lua_State *L) {
   lua_State *task = lua_tothread(L, 1);
   luaL_argexpected(L, task, 1, "coroutine");
-  if (!interrupt_of(L)) return 0;
   interrupt_of(L)->errors = 0;
   lua_sethook(task, stop_here, LUA_MASKCOUNT, STEPS_OF_CLEANUP);
   return 0;
@@ -66,8 +65,7 @@ static int interrupt_stop(lua_State *L) {
 /* resume(coroutine, session, …) -> as coroutine.resume, but known to who interrupts. `session`: the
  * number of the prompt whose code it is; nil: that of who resumes it. */
 static int interrupt_resume(lua_State *L) {
-  kv_interrupt none = {0}, *interrupt = interrupt_of(L);
-  if (!interrupt) interrupt = &none;
+  kv_interrupt *interrupt = interrupt_of(L);
   lua_State *task = lua_tothread(L, 1);
   luaL_argexpected(L, task, 1, "coroutine");
   void *thread = interrupt->thread;
@@ -92,8 +90,8 @@ static int interrupt_resume(lua_State *L) {
 static int interrupt_session(lua_State *L) {
   kv_interrupt *interrupt = interrupt_of(L);
   lua_Integer number = luaL_checkinteger(L, 1);
-  lua_pushinteger(L, interrupt ? interrupt->session : 0);
-  if (interrupt) interrupt->session = (int)number;
+  lua_pushinteger(L, interrupt->session);
+  interrupt->session = (int)number;
   return 1;
 }
 
@@ -124,6 +122,8 @@ void kv_lua_interrupt_functions(lua_State *L, kv_loop *loop) {
   kv_lua_dir(directory);
   lua_pushfstring(L, "@%s/kavach/", directory);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &library_key);
+  lua_pushlightuserdata(L, loop->interrupt);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &interrupt_key);
   lua_pushlightuserdata(L, loop);
   luaL_setfuncs(L, functions, 1);
 }

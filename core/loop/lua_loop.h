@@ -9,7 +9,8 @@
 
 #include "loop/loop.h"
 
-/* The registry's field for a program's kv_interrupt, if it has one. */
+/* The registry's field for a program's kv_interrupt, if it has one. It is set before the loop is
+ * opened. */
 #define KAVACH_INTERRUPT "kavach.interrupt"
 
 /* A completion that a Lua function waits for. */
