@@ -18,31 +18,11 @@ Examples:
    kavach logs --console web]]
 end
 
--- The bytes with their lines made fit for a terminal; what is left of an unfinished line.
-local function lines_of(text)
-  local printable = require("kavach.sandbox.console").printable
-  local out, at = {}, 1
-  while true do
-    local ending = text:find("\n", at, true)
-    if not ending then break end
-    out[#out + 1] = printable(text:sub(at, ending - 1)) .. "\n"
-    at = ending + 1
-  end
-  return table.concat(out), text:sub(at)
-end
-
-local LINE_MOST <const> = 64 * 1024
-
 local function copy_to_terminal(call, out)
-  local rest = ""
+  local lines = require("kavach.sandbox.lines").new()
   repeat
     local bytes = call.output:read()
-    local whole, unfinished = lines_of(rest .. (bytes or ""))
-    rest = unfinished
-    if not bytes or #rest > LINE_MOST then
-      whole, rest = whole .. require("kavach.sandbox.console").printable(rest), ""
-    end
-    local ok, why = out:write(whole)
+    local ok, why = out:write(bytes and lines:feed(bytes) or lines:finish())
     if not ok then return nil, why end
   until not bytes
   return true

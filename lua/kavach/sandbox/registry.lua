@@ -7,6 +7,7 @@ local registry = {}
 
 -- Those that nobody holds any more are collected, as if there were no registry.
 local boxes = setmetatable({}, { __mode = "v" })
+local watchers = {}
 local last = 0
 
 -- The program lets its sandboxes be reached. Another host of Lua does so if it is asked to.
@@ -55,7 +56,18 @@ function registry.add(self)
     number = nil
   end
   vm.changed:watch(look)
+  for watcher in next, watchers do watcher(self.id, name, vm) end
   look()
+end
+
+---Has fn called with each sandbox that there is, and will be: its id, its name and its VM, which is
+---not to keep the sandbox alive.
+---@param fn fun(id: string, name?: string, vm: kavach.vm)
+---@return fun() stop
+function registry.watch(fn)
+  watchers[fn] = true
+  for _, box in ipairs(registry.list()) do fn(box.id, box.name, box.vm) end
+  return function() watchers[fn] = nil end
 end
 
 ---Those that run, oldest first.
