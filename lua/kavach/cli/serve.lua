@@ -1,11 +1,15 @@
 --- `kavach serve`: a host with a sandbox that others connect to, in the foreground.
 
 local FAILURE <const> = 125
+local FAREWELL_MS <const> = 2000
 local NOT_EXECUTABLE <const>, NOT_FOUND <const>, ENOENT <const> = 126, 127, 2
 
 local function configure(parser)
   parser:description "Be the host of a sandbox that others reach, until it is stopped or dies."
   require("kavach.cli.start.settings").configure(parser)
+  parser:option("--socket", "Listen on this socket as well, for kavach repl --connect.")
+    :argname "PATH"
+  parser:flag("--no-sandbox", "Be a host without one, until a signal ends it.")
   parser:flag("--detached", "Be what kavach start leaves behind."):hidden(true)
   parser:epilog [[
 As kavach start, but this process is the host: for a terminal of its own, or a service
@@ -15,8 +19,9 @@ it; a second one does not wait for the guest.
 Exit codes: 0 it was stopped; 125 kavach failed; 126 the command cannot be executed; 127
 it was not found.
 
-Example:
-   kavach serve --name web --memory 256]]
+Examples:
+   kavach serve --name web --memory 256
+   kavach serve --no-sandbox --socket /tmp/host.sock]]
 end
 
 local function failure_code(why)
@@ -35,7 +40,54 @@ local function announce(args, box)
   io.stdout:flush()
 end
 
+-- Without a sandbox: until a signal comes.
+local function wait_for_signal()
+  local core, task = require "kavach.core", require "kavach.task"
+  local over, handles = task.event(), {}
+  for i, number in ipairs { 1, 2, 15 } do -- SIGHUP, SIGINT, SIGTERM
+    handles[i] = core.signal(number, function() over:set(number) end)
+  end
+  over:wait()
+  for _, handle in ipairs(handles) do handle:close() end
+end
+
+local function serve_nothing(args)
+  local control = require "kavach.sandbox.control"
+  local ok, why = control.listen { path = args.socket }
+  if not ok then return nil, why end
+  local path = args.socket or control.path
+  io.stdout:write(args.json and assert(require("kavach.json").encode {
+    version = 1, pid = require("kavach.core").getpid(), socket = path,
+  }) or path, "\n")
+  io.stdout:flush()
+  wait_for_signal()
+  control.close(FAREWELL_MS)
+  return 0
+end
+
+local OWN <const> = { no_sandbox = true, socket = true, json = true, log_format = true,
+  words = true }
+
+-- What was asked of a sandbox that there is not to be.
+local function misplaced(args)
+  for name, value in next, args do
+    local is_set = value and (type(value) ~= "table" or #value > 0)
+    if is_set and not OWN[name] then return name end
+  end
+end
+
 local function serve(args)
+  if args.no_sandbox then
+    local name = misplaced(args)
+    if not name then return serve_nothing(args) end
+    return require("kavach.err").fail("invalid_argument",
+      ("--no-sandbox: %s is for a sandbox"):format(
+        name == "command" and "a command" or "--" .. name:gsub("_", "-")))
+  end
+  if args.socket then
+    local ok, why = require("kavach.sandbox.control").listen { path = args.socket, serves = true }
+    if not ok then return nil, why end
+  end
   local settings, why = require("kavach.cli.start.settings").read(args)
   if not settings then return nil, why end
   local host = require("kavach.cli.start.host").new(settings)

@@ -12,21 +12,20 @@ local client = {}
 -- A host that does not answer within so long is busy: a script that computes, a stopped process.
 client.PATIENCE_MS = 1000
 
----Connects to a host and waits until it has said HELLO.
----@param host string
+---Connects to a socket that a host listens on, and waits until it has said HELLO.
+---@param path string
 ---@param ms? integer at most so long
 ---@return kavach.control.connection?
 ---@return kavach.Error? err kind "timeout" if the host is busy
-function client.connect(host, ms)
-  local stream, why = core.connect(hosts.socket(host))
+function client.open(path, ms)
+  local stream, why = core.connect(path)
   if not stream then return err.fail("io", why, { op = "control" }) end
-  local _, uid = stream:peer()
+  local pid, uid = stream:peer()
   if uid ~= core.geteuid() then
     stream:close()
     return err.fail("io", "the host's control socket is not of this user", { op = "control" })
   end
   local made = connection.new(stream, { hello = { kavach = core.version, pid = core.getpid() } })
-  made.host = host
   local finished, told = pcall(made.changed.until_true, made.changed,
     function() return made.hello or made.lost end, core.now() + (ms or client.PATIENCE_MS))
   if not finished then
@@ -34,10 +33,21 @@ function client.connect(host, ms)
     error(told, 0)
   end
   if made.hello and not made.lost then return made end
-  local cause = made.lost or err.new("timeout", ("process %s is busy: it does not answer"):format(
-    host:match "^%d+"))
+  local cause = made.lost
+    or err.new("timeout", ("process %s is busy: it does not answer"):format(pid or "?"))
   made:close()
   return nil, cause
+end
+
+---The same for the control socket that every host has.
+---@param host string
+---@param ms? integer
+---@return kavach.control.connection?
+---@return kavach.Error?
+function client.connect(host, ms)
+  local made, why = client.open(hosts.socket(host), ms)
+  if made then made.host = host end
+  return made, why
 end
 
 ---A call whose answer is all that is wanted.

@@ -10,17 +10,19 @@ local control = {}
 
 local RETRY_MS <const> = 200
 
-local listener, server, about
+local about
+local places = {} -- where it listens: { path, stream, server }; the first is this process's own
 
 -- Loads the rest at the first connection: most hosts never have one.
-local function serve(stream)
+local function serve(place)
+  local stream = place.stream
   local function on_connection()
     if stream:is_closed() then return end
-    if not server then
-      server = require("kavach.sandbox.control.server").new(stream, about)
+    if not place.server then
+      place.server = require("kavach.sandbox.control.server").new(stream, about)
       require "kavach.sandbox.control.methods"
     end
-    if server:accept() then
+    if place.server:accept() then
       core.timer(RETRY_MS, on_connection)
     elseif not stream:is_closed() then
       stream:wait_read(on_connection)
@@ -29,42 +31,53 @@ local function serve(stream)
   stream:wait_read(on_connection)
 end
 
----Listens on this process's control socket, if it does not yet.
----@param options? { serves?: boolean } serves: the process ends with its sandbox
----@return boolean? true
----@return kavach.Error?
-function control.listen(options)
-  if options then about = { serves = options.serves } end
-  if listener then return true end
-  local folder, why = core.private_parent()
-  if not folder then return err.fail("io", why, { op = "control" }) end
-  local path = folder .. "/" .. hosts.own() .. ".sock"
-  local stream
-  stream, why = core.listen(path)
+local function leave(place, ms)
+  os.remove(place.path)
+  core.disown_file(place.path)
+  if place.server then place.server:close(ms) else place.stream:close() end
+end
+
+local function listen_at(path)
+  local stream, why = core.listen(path)
   if not stream then return err.fail("io", why, { op = "control" }) end
-  listener = stream:unref()
+  local place = { path = path, stream = stream:unref() }
   local ok
   ok, why = core.own_file(path)
   if not ok then
-    control.close(0)
-    os.remove(path)
+    leave(place, 0)
     return err.fail("io", why, { op = "control" })
   end
-  control.path = path
-  serve(listener)
+  places[#places + 1] = place
+  serve(place)
   return true
+end
+
+---Listens on this process's control socket, if it does not yet.
+---@param options? { serves?: boolean, path?: string } serves: the process ends with its sandbox;
+--- path: a socket to listen on as well
+---@return boolean? true
+---@return kavach.Error?
+function control.listen(options)
+  options = options or {}
+  if options.serves ~= nil then about = { serves = options.serves } end
+  if not control.path then
+    local folder, why = core.private_parent()
+    if not folder then return err.fail("io", why, { op = "control" }) end
+    local path = folder .. "/" .. hosts.own() .. ".sock"
+    local ok
+    ok, why = listen_at(path)
+    if not ok then return nil, why end
+    control.path = path
+  end
+  return not options.path and true or listen_at(options.path)
 end
 
 ---Ends it, when the calls that are under way are answered and the answers are read, or after `ms`.
 ---@param ms integer
 function control.close(ms)
-  if not listener then return end
-  if control.path then
-    os.remove(control.path)
-    core.disown_file(control.path)
-  end
-  if server then server:close(ms) else listener:close() end
-  listener, server, control.path = nil, nil, nil
+  local list = places
+  places, control.path = {}, nil
+  for _, place in ipairs(list) do leave(place, ms) end
 end
 
 ---Adds a method that clients can call: see kavach.sandbox.control.server.

@@ -10,6 +10,8 @@
 --                             when the call is cancelled
 --   destroy id                ends it
 --   pause, resume  id         has its machine stand still, and go on
+--   prompt                    a prompt in this host: input and output are what its front end and it
+--                             say to each other, as core/prompt/protocol.h has it
 
 local core = require "kavach.core"
 local err = require "kavach.err"

@@ -13,6 +13,8 @@ local CONNECTIONS_MOST <const> = 64
 local CALLS_MOST <const> = 256 -- of one connection, at once
 
 local methods = {}
+-- Of rooms above this one, loaded when they are first called.
+local MODULES <const> = { prompt = "kavach.prompt.remote" }
 
 ---@class kavach.control.method
 ---@field params table what it takes, as kavach.check has it
@@ -40,6 +42,7 @@ local function unknown(name)
 end
 
 local function perform(call, message)
+  if MODULES[message.method] then require(MODULES[message.method]) end
   local method = methods[message.method]
   if not method then return unknown(message.method) end
   local params, misuse = check.test(method.params or {}, message.params, message.method)
