@@ -1,4 +1,7 @@
---- The prompt of `kavach -i`: reads a statement or an expression, runs it, prints what it gives.
+--- `kavach -i` where there is no terminal: reads a statement or an expression, runs it, prints what
+--- it gives, as `lua5.4 -i` does.
+
+local M = {}
 
 local PROMPT <const>, MORE <const> = "> ", ">> "
 
@@ -32,7 +35,8 @@ local function show(ok, ...)
   end
 end
 
-return function()
+--- Until the end of standard input.
+function M.run()
   while true do
     local chunk, message = read_chunk()
     if chunk then
@@ -47,3 +51,5 @@ return function()
     end
   end
 end
+
+return M

@@ -43,6 +43,12 @@ function M.capture(e, level)
   return { error = e, frames = list, origin = origin_of(e, list) }
 end
 
+--- An error that nobody was there to catch: all that there is of it is its task's traceback.
+---@param e any
+---@param traceback? string
+---@return kavach.prompt.Captured
+function M.of(e, traceback) return { error = e, frames = {}, origin = traceback } end
+
 -- ---- what was raised ---------------------------------------------------------------------------
 
 local function text_lines(message)
@@ -99,6 +105,15 @@ local function frame_text(frame)
   if frame.missing then return ("  … %d more"):format(frame.missing) end
   local what = frame.what and " in " .. frame.what or ""
   return ("  at %s%s"):format(plain.text(frame.place), plain.text(what))
+end
+
+--- What was raised, in one line.
+---@param captured kavach.prompt.Captured
+---@return string visible characters
+function M.line(captured)
+  local out = {}
+  add_message(out, captured.error, {})
+  return #out == 1 and not out[1]:find "\n" and out[1] or out[1]:match "^[^\n]*" .. " …"
 end
 
 --- An error in short: its message, and the first places in the person's code that led to it. What

@@ -1,0 +1,55 @@
+--- A prompt in this host for a front end elsewhere: the method `prompt` of its control socket.
+
+local control = require "kavach.sandbox.control"
+local core = require "kavach.core"
+
+-- What an operator's entries print goes to that operator. What the host's own code prints goes
+-- where the host's output goes.
+local function own_output(session)
+  local function write(...)
+    for i = 1, select("#", ...) do session:print(tostring((select(i, ...)))) end
+  end
+  local function print(...)
+    local parts = table.pack(...)
+    for i = 1, parts.n do parts[i] = tostring(parts[i]) end
+    session:print(table.concat(parts, "\t") .. "\n")
+  end
+  local stdout = setmetatable({
+    write = function(self, ...)
+      write(...)
+      return self
+    end,
+    flush = function(self) return self end,
+  }, { __name = "FILE*" })
+  stdout.__index = stdout
+  return {
+    print = print,
+    io = setmetatable({
+      stdout = stdout,
+      write = function(...)
+        write(...)
+        return stdout
+      end,
+    }, { __index = io }),
+  }
+end
+
+local function banner()
+  return ("kavach %s, in process %d. .help explains, Tab completes, Ctrl-D leaves."):format(
+    core.version, core.getpid())
+end
+
+control.register("prompt", {
+  params = { terminal = "string" },
+  run = function(params, call)
+    local session = require("kavach.prompt.session").new {
+      read = function() return (call.input:read()) end,
+      write = function(bytes) return (call.output:write(bytes)) end,
+      globals = _G, prompt = ("kavach %d> "):format(core.getpid()), banner = banner(),
+      extra = own_output,
+    }
+    session.terminal = params.terminal
+    session:serve()
+    return {}
+  end,
+})

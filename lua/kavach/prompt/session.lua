@@ -1,0 +1,357 @@
+--- A prompt as its host has it: what is entered is run here, and what there is to show goes to the
+--- front end, wherever that is. One runs what it was given, its tasks and its events side by side;
+--- several may be in one host, and each has `_` and its locals to itself.
+
+local core = require "kavach.core"
+local entries = require "kavach.prompt.entry"
+local err = require "kavach.err"
+local frame = require "kavach.prompt.frame"
+local jobs = require "kavach.prompt.jobs"
+local scheduler = require "kavach.task.scheduler"
+local show = require "kavach.prompt.show"
+local trace = require "kavach.prompt.trace"
+local waiters = require "kavach.sandbox.waiters"
+
+local M = {}
+
+-- Who prints more than this waits until the terminal has taken some of it.
+local UNSENT_MOST <const> = 256 * 1024
+-- What was interrupted may clean up for so long before the prompt is back without it.
+local PATIENCE_MS <const> = 60
+
+local last_number = 0
+
+---@class kavach.prompt.session
+---@field number integer what interrupts are sent to
+---@field env table what entries see as their globals
+---@field kept table what is kept of an entry for the next: see kavach.prompt.entry
+---@field size { columns: integer, rows: integer }
+---@field colour boolean
+---@field dumb boolean the terminal cannot move its cursor
+---@field failure? table the last error, as kavach.prompt.trace has it
+---@field loaded string[] files of .load, in order
+---@field texts string[] what was entered, and ran
+local Session = {}
+Session.__index = Session
+
+-- ---- out ---------------------------------------------------------------------------------------
+
+function Session:send(kind, payload)
+  if self.over then return end
+  local bytes = frame.encode(kind, payload)
+  self.queue[#self.queue + 1] = bytes
+  self.unsent = self.unsent + #bytes
+  self.changed:wake()
+end
+
+-- Writes what is sent, until the session is over and all is out.
+local function pump(self)
+  while true do
+    self.changed:until_true(function() return #self.queue > 0 or self.over end)
+    if #self.queue == 0 then return end
+    local bytes = table.concat(self.queue)
+    self.queue = {}
+    if not self.write(bytes) then return self:hang_up() end
+    self.unsent = self.unsent - #bytes
+    self.changed:wake()
+  end
+end
+
+--- Shows bytes; waits while very much is on its way to the terminal.
+---@param text string
+function Session:print(text)
+  if text == "" then return end
+  if self.unsent > UNSENT_MOST then
+    self.changed:until_true(function() return self.unsent <= UNSENT_MOST or self.over end)
+  end
+  self:send(frame.OUTPUT, text)
+end
+
+--- Says something that happened meanwhile: one line, without waiting. If the terminal takes nothing
+--- any more it is lost.
+---@param text string visible characters
+function Session:announce(text)
+  if self.unsent <= UNSENT_MOST then self:send(frame.OUTPUT, self:paint("36", text) .. "\n") end
+end
+
+---@param code string of SGR (ECMA-48, 8.3.117)
+---@param text string
+function Session:paint(code, text)
+  return self.colour and ("\27[%sm%s\27[0m"):format(code, text) or text
+end
+
+--- From now on keys go to on_keys as they come, and what is printed is not touched; or no more.
+---@param raw boolean
+function Session:raw(raw)
+  self:send(frame.RAW, raw and "\1" or "\0")
+end
+
+--- What is wrong, in a line.
+function Session:complain(message)
+  self:print(self:paint("31", message) .. "\n")
+end
+
+--- How values are to be shown on this terminal.
+function Session:options()
+  return { columns = self.size.columns, rows = self.size.rows, colour = self.colour }
+end
+
+--- Keeps an error for .trace, and shows it in short.
+---@param captured table of kavach.prompt.trace
+function Session:fail(captured)
+  self.failure = captured
+  self:print(trace.short(captured, self:options()))
+end
+
+--- A task that nobody waits for has failed.
+---@param failure any
+---@param traceback? string
+function Session:task_failed(failure, traceback)
+  if self.over or err.is(failure, "cancelled") then return end
+  self.failure = trace.of(failure, traceback)
+  self:announce("a task failed: " .. trace.line(self.failure))
+end
+
+-- ---- running -----------------------------------------------------------------------------------
+
+--- Calls a function whose code is the person's: an error is caught, and an interrupt ends with it.
+---@return boolean ok, any ... its results, or the error as kavach.prompt.trace has it
+function Session.call(_, fn, ...)
+  return core.guard(trace.capture, fn, ...)
+end
+
+--- Shows an entry's results and keeps them as _ and _1, _2, …; a nil alone is not worth it.
+---@param results table of table.pack
+function Session:take(results)
+  if results.n == 0 then return end
+  if results.n > 1 or results[1] ~= nil then
+    for i = 1, math.max(results.n, self.kept_results) do self.own["_" .. i] = results[i] end
+    self.kept_results, self.own._ = results.n, results[1]
+  end
+  self:print(show.values(results, self:options()))
+end
+
+local function after_first(_, ...) return table.pack(...) end
+
+--- Runs a piece of Lua to its end and shows what it gives.
+---@param chunk function
+---@return boolean ok
+function Session:run(chunk)
+  local outcome = table.pack(self:call(chunk))
+  if outcome[1] then
+    self:take(after_first(table.unpack(outcome, 1, outcome.n)))
+  else
+    self:fail(outcome[2])
+  end
+  return outcome[1]
+end
+
+-- What an entry asks for, in its task.
+local perform = {}
+
+function perform.empty() end
+
+function perform.error(self, entry)
+  self:complain(entry.message)
+end
+
+function perform.help(self, entry)
+  require("kavach.prompt.commands").help(self, entry.subject)
+end
+
+function perform.command(self, entry)
+  require("kavach.prompt.commands").run(self, entry.name, entry.rest)
+end
+
+function perform.lua(self, entry)
+  for _, note in ipairs(entry.notes or {}) do self:print(self:paint("33", note) .. "\n") end
+  self.kept.declare(entry.names)
+  local chunk = assert(load(entry.chunk, entry.chunk_name, "t", self.env))
+  if entry.background then return self.jobs:start(entry.source, chunk) end
+  self:run(chunk)
+end
+
+local function ready(self)
+  self.state, self.task, self.asked = "ready", nil, nil
+  self:send(frame.READY, "\0" .. self.prompt)
+end
+
+-- ---- the front end's frames --------------------------------------------------------------------
+
+local on = {}
+
+on[frame.HELLO] = function(self, payload)
+  if self.state ~= "new" then return "HELLO twice" end
+  on[frame.SIZE](self, payload:sub(1, 4))
+  local flags = payload:byte(5)
+  self.colour, self.dumb = flags & frame.COLOUR ~= 0, flags & frame.DUMB ~= 0
+  self:send(frame.WELCOME, string.pack("<I4I4", core.getpid(), self.number))
+  if self.banner then self:print(self.banner .. "\n") end
+  ready(self)
+end
+
+on[frame.SIZE] = function(self, payload)
+  local columns, rows = string.unpack("<I2I2", payload)
+  self.size = { columns = math.max(columns, 1), rows = math.max(rows, 1) }
+  if self.on_size then self.on_size(self.size) end
+end
+
+on[frame.SUBMIT] = function(self, payload)
+  if self.state == "asking" then
+    self.state = "busy"
+    self:send(frame.BUSY)
+    return self.asked(payload)
+  elseif self.state ~= "ready" then
+    return "an entry before the prompt was ready"
+  end
+  self.count = self.count + 1
+  local entry = entries.parse(payload, self.count)
+  if entry.kind == "more" or entry.kind == "empty" then self.count = self.count - 1 end
+  if entry.kind == "more" then return self:send(frame.MORE) end
+  self:send(frame.BUSY)
+  self.state = "busy"
+  entry.source = payload
+  self.texts[#self.texts + 1] = entry.kind == "lua" and payload or nil
+  self.task = self.realm:start(function()
+    perform[entry.kind](self, entry)
+    if self.task and self.task.co == coroutine.running() then ready(self) end
+  end)
+end
+
+on[frame.COMPLETE] = function(self, payload)
+  local ticket, cursor = string.unpack("<I4I4", payload)
+  local text = payload:sub(9)
+  local fine, start, choices = pcall(require("kavach.prompt.completion").at, self, text,
+    math.min(cursor, #text))
+  if not fine then start, choices = 0, {} end
+  local parts = { string.pack("<I4I4", ticket, start) }
+  for i, choice in ipairs(choices) do parts[i + 1] = choice .. "\0" end
+  self:send(frame.CHOICES, table.concat(parts))
+end
+
+-- What does not end at once is left behind, as a job, and the prompt comes back.
+on[frame.INTERRUPT] = function(self)
+  if self.state ~= "busy" or not self.task then return end
+  local task = self.task
+  self.realm:interrupt(task, "interrupted")
+  core.timer(PATIENCE_MS, function()
+    if self.task ~= task or task.done or self.over then return end
+    self.jobs:adopt(self.texts[#self.texts] or "", task)
+    ready(self)
+  end)
+end
+
+on[frame.KEYS] = function(self, payload)
+  if self.on_keys then self.on_keys(payload) end
+end
+
+on[frame.END] = function(self, payload)
+  if payload ~= "\0" then return self:hang_up() end
+  if self.state == "ready" then
+    self:send(frame.BUSY)
+    self.state = "busy"
+    self.task = self.realm:start(function()
+      self:leave()
+      if not self.over then ready(self) end
+    end)
+  end
+end
+
+-- ---- its end -----------------------------------------------------------------------------------
+
+--- Asks a question; waits for the line that answers it.
+---@param question string
+---@return string
+function Session:ask(question)
+  return scheduler.wait(function(done)
+    self.state, self.asked = "asking", done
+    self:send(frame.READY, string.char(frame.ANSWER) .. question)
+    return function() self.state = "busy" end
+  end)
+end
+
+--- Leaves, unless what would end with it is to go on: then it is asked first.
+function Session:leave()
+  local list = self.ends and self.ends() or {}
+  local count = self.jobs:count()
+  if count > 0 then table.insert(list, 1, count == 1 and "a job" or count .. " jobs") end
+  if #list > 0 then
+    local answer = self:ask(("%s would end: leave? [y/N] "):format(table.concat(list, " and ")))
+    if not answer:lower():find "^%s*y" then return end
+  end
+  self:send(frame.BYE, "\0")
+  self:finish()
+end
+
+--- The front end is gone, or is to be.
+function Session:hang_up()
+  self.queue, self.unsent = {}, 0
+  self:finish()
+end
+
+function Session:finish()
+  if self.over then return end
+  self.over = true
+  self.realm:cancel "the prompt was left"
+  self.changed:wake()
+end
+
+local function receive(self, bytes)
+  self.decoder:feed(bytes)
+  while not self.over do
+    local kind, why, payload = self.decoder:next()
+    if not kind and not why then return end
+    local wrong = not kind and why or nil
+    if kind then
+      wrong = (self.state ~= "new" or kind == frame.HELLO) and on[kind](self, payload)
+        or self.state == "new" and kind ~= frame.HELLO and "a frame before HELLO" or nil
+    end
+    if wrong then return self:hang_up() end
+  end
+end
+
+--- Is the prompt until it is left, or its front end is gone.
+function Session:serve()
+  local writer = scheduler.background(pump, self)
+  local unwatch = require("kavach.prompt.events").watch(self)
+  while not self.over do
+    local bytes = self.read()
+    if not bytes then break end
+    receive(self, bytes)
+  end
+  unwatch()
+  self:finish()
+  writer:await()
+end
+
+---@class kavach.prompt.options
+---@field read fun(): string? what the front end says; waits
+---@field write fun(bytes: string): boolean? waits
+---@field globals table
+---@field prompt string
+---@field banner? string shown first
+---@field extra? table what its entries see besides
+---@field ends? fun(): string[] what ends with it, besides its jobs: "2 sandboxes"
+
+---@param options kavach.prompt.options
+---@return kavach.prompt.session
+function M.new(options)
+  last_number = last_number + 1
+  require("kavach.prompt.coroutines").record()
+  local self = setmetatable({
+    number = last_number, read = options.read, write = options.write, ends = options.ends,
+    prompt = options.prompt, banner = options.banner,
+    state = "new", queue = {}, unsent = 0, changed = waiters.new(), decoder = frame.decoder(),
+    count = 0, kept_results = 0, texts = {}, loaded = {}, size = { columns = 80, rows = 24 },
+  }, Session)
+  self.own = { kavach = options.globals.kavach == nil and require "kavach" or nil }
+  local extra = options.extra and options.extra(self) or {}
+  for name, value in next, extra do self.own[name] = value end
+  self.globals = options.globals
+  self.env, self.kept = entries.environment(options.globals, self.own)
+  self.realm = scheduler.realm(self.number, function(...) self:task_failed(...) end)
+  self.jobs = jobs.new(self)
+  return self
+end
+
+return M

@@ -1,0 +1,176 @@
+local core = require "kavach.core"
+local frame = require "kavach.prompt.frame"
+local host = require "support.host"
+local kavach = require "kavach"
+local prompts = require "support.prompts"
+
+describe("a session", function()
+  local front
+  before_each(function() front = prompts.open() end)
+  after_each(function() front:close() end)
+
+  it("tells whom to send interrupts to, and gives the prompt", function()
+    local first = front.frames[1]
+    assert.equal(frame.WELCOME, first[1])
+    local pid, number = string.unpack("<I4I4", first[2])
+    assert.same({ core.getpid(), front.session.number }, { pid, number })
+    assert.equal("> ", front.prompt)
+    local other = prompts.open { banner = "hello" }
+    assert.equal("hello\n", other.shown)
+    assert.not_equal(number, other.session.number)
+    other:close()
+  end)
+
+  it("shows what an expression gives, and keeps it", function()
+    assert.equal("3\n", front:enter "1 + 2")
+    assert.equal("6\n", front:enter "_ * 2")
+    assert.equal("", front:enter "x = 5")
+    assert.equal("7\n", front:enter "return x + 2")
+    front:enter "10, nil, 30"
+    assert.equal("40\n", front:enter "_1 + _3")
+    assert.equal("nil\n", front:enter "_2")
+    assert.equal("30\n", front:enter "_1 == 40 and 30")
+    assert.equal("nil\n", front:enter "_3")
+  end)
+
+  it("keeps locals from one entry to the next, and to itself", function()
+    front:enter "local n = 1"
+    front:enter "local function up() n = n + 1 return n end"
+    assert.equal("2\n", front:enter "up()")
+    assert.equal("2\n", front:enter "n")
+    assert.is_nil(rawget(front.session.globals, "n"))
+    local other = prompts.open { globals = front.session.globals }
+    assert.equal("nil\n", other:enter "n")
+    front:enter "shared = 1"
+    assert.equal("1\n", other:enter "shared")
+    other:close()
+  end)
+
+  it("wants more of what is not whole", function()
+    assert.is_true(front:wants_more "for i = 1, 2 do")
+    assert.is_true(front:wants_more "x = {")
+    assert.is_true(front:wants_more "s = [[ a\nb")
+    assert.equal("3\n", front:enter "do\n  y = 3\nend return y")
+  end)
+
+  it("says what is wrong, and goes on", function()
+    assert.matches("unexpected symbol near '%+'", front:enter "x = + 1")
+    local shown = front:enter "error 'on purpose'"
+    assert.matches("on purpose", shown)
+    assert.matches("at %(%d+%):1\n", front:enter ".trace")
+    assert.matches("there was no error", prompts.open():enter ".trace")
+    assert.matches("there is no command %.pss %(did you mean %.ps%?%)", front:enter ".pss")
+    assert.equal("1\n", front:enter "1")
+  end)
+
+  it("lets what it runs wait, and be interrupted", function()
+    for _, text in ipairs {
+      "kavach.sleep(60000)", "while true do pcall(kavach.sleep, 10) end",
+      "kavach.process.exec { 'sleep', '60' }",
+      "kavach.map({ 1, 2 }, nil, function() kavach.sleep(60000) end)",
+      "kavach.spawn(kavach.sleep, 60000):await()",
+    } do
+      front:begin(text)
+      front:await(function() return front.session.state == "busy" end)
+      kavach.sleep(5)
+      local begun, before = kavach.now(), front.ready
+      front:interrupt()
+      front:await(function() return front.ready > before end)
+      assert.is_true(kavach.now() - begun < 1000)
+      assert.matches("interrupted", front.shown)
+    end
+    assert.equal("1\n", front:enter "1")
+  end)
+
+  it("comes back without what cleans up for long", function()
+    front:begin [[
+      local _ = kavach.shield(function()
+        pcall(function() kavach.sleep(300) end)
+      end)
+    ]]
+    front:await(function() return front.session.state == "busy" end)
+    kavach.sleep(5)
+    local before = front.ready
+    front:interrupt()
+    front:await(function() return front.ready > before end)
+    assert.matches("it still cleans up: %[1%]", front.shown)
+    assert.equal(1, front.session.jobs:count())
+    front:await(function() return front.session.jobs:count() == 0 end)
+  end)
+
+  it("runs what has & before it in the background, and tells of its end", function()
+    assert.equal("[1] kavach.sleep(20) return 42\n", front:enter "& kavach.sleep(20) return 42")
+    assert.matches("running  kavach.sleep", front:enter ".jobs")
+    front:with "[1] done in 0.0 s  kavach.sleep(20) return 42: 42\n"
+    assert.equal("42\n", front:enter "_")
+    front:enter "& kavach.sleep(1) error 'no luck'"
+    front:with "1: no luck\n"
+    front.shown = front.shown:gsub("^%[2%] kavach[^\n]*\n", "")
+    assert.matches("^%[2%] failed after 0%.0 s  [^\n]*: %(%d+%):1: no luck\n$", front.shown)
+    front:enter "& kavach.sleep(60000)"
+    front:enter ".kill 3"
+    front:with "[3] ended after"
+    assert.equal("nothing runs in the background\n", front:enter ".jobs")
+  end)
+
+  it("tells of a task that failed, and lets the others be", function()
+    front:enter "t = kavach.spawn(function() kavach.sleep(30) return 'alive' end)"
+    front:enter "kavach.spawn(function() error 'lost' end)"
+    front:with "a task failed: "
+    assert.equal('"alive"\n', front:enter "t:await()")
+  end)
+
+  it("waits with printing while the terminal takes nothing", function()
+    front:enter "print = nil"
+    front.session.own.put = function(text) front.session:print(text) end
+    front.stuck = true
+    front:begin "for i = 1, 1000 do put(('x'):rep(999) .. '\\n') end return 'through'"
+    front:await(function() return front.session.unsent > 200000 end)
+    kavach.sleep(20)
+    assert.is_true(front.session.unsent < 300000)
+    front.stuck = false
+    front.changed:wake()
+    front:with '"through"\n'
+    assert.equal(1000 * 1000 + 10, #front.shown)
+  end)
+
+  it("leaves by Ctrl-D and .quit, and asks if jobs would end", function()
+    front:enter ".quit"
+    assert.equal(0, front.left)
+    local other = prompts.open { ends = function() return { "2 sandboxes" } end }
+    other:enter "& kavach.sleep(60000)"
+    other:say(frame.END, "\0")
+    other:await(function() return other.answering end)
+    assert.equal("a job and 2 sandboxes would end: leave? [y/N] ", other.prompt)
+    other:enter "n"
+    assert.is_nil(other.left)
+    assert.equal("2\n", other:enter "2")
+    other:say(frame.END, "\0")
+    other:await(function() return other.answering end)
+    other:enter "yes"
+    assert.equal(0, other.left)
+    other:close()
+    assert.is_true(other.session.realm.count == 0
+      or host.eventually(function() return other.session.realm.count == 0 end))
+  end)
+
+  it("is over when the terminal is gone, with what ran in it", function()
+    front:enter "& kavach.sleep(60000)"
+    front:begin "kavach.sleep(60000)"
+    front:say(frame.END, "\1")
+    front:await(function() return front.session.over end)
+    kavach.sleep(1)
+    assert.equal(0, front.session.realm.count)
+  end)
+
+  it("is over when its front end breaks the rules", function()
+    for _, said in ipairs {
+      { frame.HELLO, "\80\0\24\0\0" }, { 99, "" }, { frame.SIZE, "\0" },
+    } do
+      local other = prompts.open()
+      other:say(table.unpack(said))
+      other:await(function() return other.session.over end)
+      other:close()
+    end
+  end)
+end)
