@@ -1,0 +1,108 @@
+#define _GNU_SOURCE
+#include "prompt/edit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+/* The size of the terminal that nobody looks at. */
+enum { COLUMNS = 80, ROWS = 2 };
+
+static int own_terminal(kv_edit *edit, kv_error *error) {
+  edit->master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (edit->master < 0 || grantpt(edit->master) < 0 || unlockpt(edit->master) < 0)
+    return kv_fail_errno(error, errno, "a pseudo-terminal");
+  char name[64];
+  if (ptsname_r(edit->master, name, sizeof name) != 0)
+    return kv_fail_errno(error, errno, "a pseudo-terminal");
+  edit->slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (edit->slave < 0) return kv_fail_errno(error, errno, "%s", name);
+  ioctl(edit->slave, TIOCSWINSZ, &(struct winsize){.ws_row = ROWS, .ws_col = COLUMNS});
+  return 0;
+}
+
+static void bind_commands(EditLine *libedit) {
+  static const wchar_t *const commands[] = {
+      L"em-set-mark",   L"em-kill-region", L"em-yank",         L"ed-transpose-chars",
+      L"em-upper-case", L"em-lower-case",  L"em-capitol-case",
+  };
+  for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+    wchar_t key[2] = {(wchar_t)(KV_EDIT_SET_MARK + i), 0};
+    el_wset(libedit, EL_BIND, key, commands[i], NULL);
+  }
+}
+
+int kv_edit_open(kv_edit *edit, el_rfunc_t next, void *data, kv_error *error) {
+  *edit = (kv_edit){.master = -1, .slave = -1};
+  edit->nowhere = fopen("/dev/null", "r+e");
+  if (edit->nowhere == NULL) return kv_fail_errno(error, errno, "/dev/null");
+  if (own_terminal(edit, error) < 0) return -1;
+  edit->libedit = el_init_fd("kavach", edit->nowhere, edit->nowhere, edit->nowhere, edit->slave,
+                             edit->slave, edit->slave);
+  if (edit->libedit == NULL) return kv_fail(error, "io", "libedit cannot begin");
+  el_set(edit->libedit, EL_SIGNAL, 0);
+  el_wset(edit->libedit, EL_EDITOR, L"emacs");
+  el_set(edit->libedit, EL_CLIENTDATA, data);
+  el_wset(edit->libedit, EL_GETCFN, next);
+  bind_commands(edit->libedit);
+  return 0;
+}
+
+bool kv_edit_moves(const kv_edit *edit) {
+  char *up = NULL;
+  char name[] = "UP";
+  return el_get(edit->libedit, EL_GETTC, name, &up) == 0 && up && strncmp(up, "\033[", 2) == 0;
+}
+
+void kv_edit_run(kv_edit *edit) {
+  int count;
+  el_wgets(edit->libedit, &count);
+}
+
+kv_line kv_edit_line(const kv_edit *edit) {
+  const LineInfoW *line = el_wline(edit->libedit);
+  return (kv_line){line->buffer, (size_t)(line->lastchar - line->buffer),
+                   (size_t)(line->cursor - line->buffer)};
+}
+
+bool kv_edit_insert(kv_edit *edit, const wchar_t *text) {
+  return text[0] == 0 || el_winsertstr(edit->libedit, text) == 0;
+}
+
+void kv_edit_move(kv_edit *edit, size_t to) {
+  kv_line line = kv_edit_line(edit);
+  el_cursor(edit->libedit, (int)((ptrdiff_t)to - (ptrdiff_t)line.cursor));
+}
+
+void kv_edit_erase(kv_edit *edit, size_t from, size_t to) {
+  kv_edit_move(edit, to);
+  el_deletestr(edit->libedit, (int)(to - from));
+}
+
+void kv_edit_replace(kv_edit *edit, const wchar_t *text) {
+  kv_edit_erase(edit, 0, kv_edit_line(edit).count);
+  kv_edit_insert(edit, text);
+}
+
+/* em-yank does not make room for itself. */
+void kv_edit_room(kv_edit *edit, size_t count) {
+  wchar_t *blanks = calloc(count + 1, sizeof *blanks);
+  if (blanks == NULL || count == 0) {
+    free(blanks);
+    return;
+  }
+  wmemset(blanks, L' ', count);
+  size_t from = kv_edit_line(edit).cursor;
+  if (kv_edit_insert(edit, blanks)) kv_edit_erase(edit, from, from + count);
+  free(blanks);
+}
+
+void kv_edit_close(kv_edit *edit) {
+  if (edit->libedit) el_end(edit->libedit);
+  if (edit->nowhere) fclose(edit->nowhere);
+  if (edit->slave >= 0) close(edit->slave);
+  if (edit->master >= 0) close(edit->master);
+}

@@ -1,0 +1,191 @@
+--- A prompt's front end in a terminal, and its session, which a spec is.
+
+local assert = require "luassert"
+local host = require "support.host"
+local kavach = require "kavach"
+local lfs = require "lfs"
+local program = require "support.program"
+local stream = require "kavach.stream"
+local tmux = require "support.tmux"
+
+local M = {}
+
+local kinds = {
+  WELCOME = 1, READY = 2, BUSY = 3, MORE = 4, OUTPUT = 5, CHOICES = 6, RAW = 7, BYE = 8,
+  HELLO = 65, SUBMIT = 66, COMPLETE = 67, INTERRUPT = 68, END = 69, SIZE = 70, KEYS = 71,
+}
+local names = {}
+for name, kind in pairs(kinds) do names[kind] = name end
+
+local build = program.absolute:match "^(.*)/"
+M.program = build .. "/lib/kavach/prompt"
+M.rig = build .. "/spec/prompt/front_rig"
+
+local Front = {}
+Front.__index = Front
+
+--- Starts one. `options`: `words` for the program, `env` for the shell, `before` and `after`: shell
+--- commands, `shell`: the terminal has an interactive shell, to which its line is typed.
+function M.open(options)
+  options = options or {}
+  local folder, remove = host.folder()
+  local self = setmetatable({ folder = folder, remove = remove, bytes = "" }, Front)
+  assert(os.execute("mkfifo " .. folder .. "/fifo"))
+  self.listener = assert(stream.listen(folder .. "/socket"))
+  self.line = ("env LC_ALL=C.UTF-8 %s %s %s/socket %s/fifo %s %s"):format(options.env or "", M.rig,
+    folder, folder, M.program, options.words or "")
+  if options.shell then
+    self.tmux = tmux.open(folder, "env PS1=shell% ENV= sh -i")
+    self:keys(self.line, "Enter")
+  else
+    self.tmux = tmux.open(folder, ("%s; %s; echo left $?; %s; sleep 1000"):format(
+      options.before or "true", self.line, options.after or "true"))
+  end
+  if not options.waits then self:attach() end
+  return self
+end
+
+--- Takes the connection of the front end, and its HELLO.
+function Front:attach()
+  self.stream = assert(self.listener:accept())
+  self.bytes = ""
+  self.hello = self:expect "HELLO"
+  return self
+end
+
+function Front:send(name, payload)
+  payload = payload or ""
+  assert(self.stream:write(("<I4B"):pack(#payload + 1, kinds[name]) .. payload))
+  return self
+end
+
+function Front:ready(prompt, flags)
+  return self:send("READY", string.char(flags or 0) .. (prompt or "> "))
+end
+
+--- Says READY, and waits until that is seen.
+function Front:begin(prompt)
+  self:ready(prompt):with(((prompt or "> "):gsub(" $", "")))
+  return self
+end
+
+--- The next frame: its name and its payload; nil at the end.
+function Front:frame()
+  while #self.bytes < 4 or #self.bytes < 4 + ("<I4"):unpack(self.bytes) do
+    local more = self.stream:read(1 << 20)
+    if not more then return nil end
+    self.bytes = self.bytes .. more
+  end
+  local length = ("<I4"):unpack(self.bytes)
+  local kind, payload = self.bytes:byte(5), self.bytes:sub(6, 4 + length)
+  self.bytes = self.bytes:sub(5 + length)
+  return names[kind], payload
+end
+
+--- The payload of the next frame, which must be of this name; frames of others may be passed over.
+function Front:expect(name, skipped)
+  local found, payload
+  repeat found, payload = self:frame() until found ~= skipped or not found
+  assert.equal(name, found)
+  return payload
+end
+
+--- What is submitted next; it runs, and is done.
+function Front:take(prompt)
+  local text = self:expect("SUBMIT", "SIZE")
+  self:send("BUSY"):ready(prompt)
+  return text
+end
+
+--- Types keys, by the names of tmux or as they are.
+function Front:keys(...)
+  for _, key in ipairs { ... } do
+    self.tmux:run(("send-keys -t spec -- \"%s\""):format((key:gsub('[\\"$`]', "\\%0"))))
+  end
+  return self
+end
+
+function Front:type(text)
+  self.tmux:run(("send-keys -l -t spec -- \"%s\""):format((text:gsub('[\\"$`]', "\\%0"))))
+  return self
+end
+
+--- Sends bytes as if keys had sent them.
+function Front:raw(bytes)
+  local hex = bytes:gsub(".", function(c) return (" %02x"):format(c:byte()) end)
+  self.tmux:run("send-keys -H -t spec" .. hex)
+  return self
+end
+
+--- Pastes, in brackets if the program wants them.
+function Front:paste(text)
+  host.write(self.folder .. "/paste", text)
+  self.tmux:run("load-buffer " .. self.folder .. "/paste")
+  self.tmux:run "paste-buffer -p -r -t spec"
+  return self
+end
+
+function Front:with(text)
+  return self.tmux:with(text)
+end
+
+--- The lines of the screen, without the empty ones at its end.
+function Front:lines(history)
+  local shown = self.tmux:run("capture-pane -p -t spec" .. (history and " -S -" or ""))
+  local list = {}
+  for line in shown:gsub("\n+$", ""):gmatch "[^\n]*" do list[#list + 1] = line end
+  return list
+end
+
+--- Waits until the screen has these lines, and no others but those of `after` options.
+function Front:shows(expected)
+  local lines
+  host.eventually(function()
+    lines = self:lines()
+    return table.concat(lines, "\n") == table.concat(expected, "\n")
+  end)
+  assert.same(expected, lines)
+  return self
+end
+
+--- Waits until the cursor is at a column and a row.
+function Front:cursor(column, row)
+  local at
+  host.eventually(function()
+    at = self.tmux:run 'display-message -p -t spec "#{cursor_x},#{cursor_y}"'
+    return at == ("%d,%d\n"):format(column, row)
+  end)
+  assert.equal(("%d,%d\n"):format(column, row), at)
+  return self
+end
+
+--- What the host prints.
+function Front:print(text)
+  local file <close> = assert(io.open(self.folder .. "/fifo", "w"))
+  file:write(text)
+  return self
+end
+
+--- Its process.
+function Front:process()
+  return host.processes(M.program)[1] or error "no front end"
+end
+
+function Front:pids()
+  local list = {}
+  for _, pid in ipairs(host.processes(self.folder .. "/socket")) do list[#list + 1] = pid end
+  return list
+end
+
+function Front:close()
+  if self.stream then self.stream:close() end
+  self.listener:close()
+  self.tmux:close()
+  self.remove()
+end
+
+M.Front = Front
+M.kavach = kavach
+M.lfs = lfs
+
+return M
