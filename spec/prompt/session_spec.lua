@@ -53,6 +53,30 @@ describe("a session", function()
     assert.equal("3\n", front:enter "do\n  y = 3\nend return y")
   end)
 
+  it("completes names, fields, options and commands", function()
+    assert.same({ 4, { "kavach" } }, { front:complete "x = kava" })
+    assert.same({ 4, { "sandbox" } }, { front:complete "kavach.sand" })
+    assert.same({ 3, { "memory_limit_mb = " } }, { front:complete "kavach.sandbox { mem" })
+    assert.same({ 3, { ".attach " } }, { front:complete ".at" })
+    front:enter "local mine = { first = 1, second = 2 }"
+    assert.same({ 2, { "mine" } }, { front:complete "mi" })
+    assert.same({ 0, { "first", "second" } }, { front:complete "mine." })
+    front:enter "& kavach.sleep(60000)"
+    assert.same({ 0, { "1" } }, { front:complete ".kill " })
+  end)
+
+  it("explains itself, its commands, kavach, and what a value is", function()
+    assert.matches("%.attach ID %[CMD%] +A terminal in a sandbox", front:enter ".help")
+    assert.matches("^%.kill ID|N\nEnd a sandbox", front:enter ".kill?")
+    assert.equal(front:enter ".kill?", front:enter ".help .kill")
+    assert.matches("memory_limit_mb", front:enter "kavach.sandbox?")
+    assert.matches("cancel", front:enter ".help kavach.Task:cancel")
+    front:enter "t = kavach.spawn(function() end)"
+    assert.equal(front:enter ".help kavach.Task:await", front:enter "t:await?")
+    assert.matches("there is nothing to say of kavach.sandbx %(did you mean kavach.sandbox%?%)",
+      front:enter "kavach.sandbx?")
+  end)
+
   it("says what is wrong, and goes on", function()
     assert.matches("unexpected symbol near '%+'", front:enter "x = + 1")
     local shown = front:enter "error 'on purpose'"

@@ -3,7 +3,8 @@
 ---   { name = {
 ---       usage = "ID [CMD]",       -- behind the name
 ---       summary = "One line.",
----       arguments = "sandbox",    -- what completes: also "job", "file", "expression"
+---       arguments = "sandbox",    -- what completes: also "running" (a sandbox or a job), "file",
+---                                 -- "expression"
 ---       run = function(session, rest) … end,   -- in the entry's task; may wait
 ---   } }
 ---

@@ -13,7 +13,7 @@ local M = {}
 ---@class kavach.prompt.scope what there is to be named
 ---@field global fun(name: string): any what a name stands for; runs no code of the person's
 ---@field names (fun(): string[])|string[] globals, and what the session keeps
----@field commands table<string, { arguments: "sandbox"|"file"|"expression"|"job"|nil }>
+---@field commands table<string, { arguments: "sandbox"|"running"|"file"|"expression"|nil }>
 ---@field sandboxes fun(): string[] ids and names
 ---@field jobs fun(): (string|integer)[]
 
@@ -178,9 +178,10 @@ local ARGUMENTS <const> = {
     if text:find "%s" then return 0, {} end
     return among(text, scope.sandboxes())
   end,
-  job = function(text, scope)
+  running = function(text, scope)
     if text:find "%s" then return 0, {} end
-    return among(text, scope.jobs())
+    local list = scope.sandboxes()
+    return among(text, table.move(scope.jobs(), 1, #scope.jobs(), #list + 1, list))
   end,
   file = function(text)
     local start, found = files(text:match "^.*%s(.*)$" or text)

@@ -221,9 +221,8 @@ end
 on[frame.COMPLETE] = function(self, payload)
   local ticket, cursor = string.unpack("<I4I4", payload)
   local text = payload:sub(9)
-  local fine, start, choices = pcall(require("kavach.prompt.completion").at, self, text,
-    math.min(cursor, #text))
-  if not fine then start, choices = 0, {} end
+  local start, choices = require("kavach.prompt.complete").at(text, math.min(cursor, #text),
+    require("kavach.prompt.scope").of(self))
   local parts = { string.pack("<I4I4", ticket, start) }
   for i, choice in ipairs(choices) do parts[i + 1] = choice .. "\0" end
   self:send(frame.CHOICES, table.concat(parts))

@@ -171,7 +171,7 @@ M.attach.details = ESCAPE .. " at the beginning of a line leaves, and ends what 
 
 M.kill = {
   usage = "ID|N", summary = "End a sandbox, or the background job of that number.",
-  arguments = "sandbox",
+  arguments = "running",
   run = function(session, rest)
     local name = rest:match "^%%?(%S+)%s*$"
     if not name then return session:complain "what? .kill ID, or .kill N" end
