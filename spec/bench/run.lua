@@ -18,7 +18,7 @@ local support = require "support"
 
 local NAMES <const> = {
   "run_true", "clone", "exec", "startup", "processes", "stream", "files", "memory", "argv",
-  "measure", "report", "verify", "verify_process", "policy", "batch",
+  "measure", "report", "verify", "verify_process", "policy", "batch", "prompt",
 }
 local RUNS <const> = 10
 

@@ -62,7 +62,8 @@ describe("a session", function()
     assert.same({ 2, { "mine" } }, { front:complete "mi" })
     assert.same({ 0, { "first", "second" } }, { front:complete "mine." })
     front:enter "& kavach.sleep(60000)"
-    assert.same({ 0, { "1" } }, { front:complete ".kill " })
+    local _, choices = front:complete ".kill "
+    assert.equal("1", choices[1]) -- and whatever sandboxes there are
   end)
 
   it("explains itself, its commands, kavach, and what a value is", function()

@@ -1,9 +1,6 @@
 --- `kavach` on a terminal: the prompt of this process.
 
 local core = require "kavach.core"
-local scheduler = require "kavach.task.scheduler"
-local stream = require "kavach.stream"
-local xdg = require "kavach.xdg"
 
 local M = {}
 
@@ -13,9 +10,10 @@ local PROMPT <const> = "kavach> "
 ---@return userdata? front of kavach.core
 ---@return kavach.Stream|string stream to it, or why not
 function M.front_end()
-  local front, raw = core.front_end((xdg.state("history", "the history")))
+  -- Nothing else is loaded before it: it starts while the rest is.
+  local front, raw = core.front_end((require("kavach.xdg").state("history", "the history")))
   if not front then return nil, raw end
-  return front, stream.wrap(raw, "the prompt")
+  return front, require("kavach.stream").wrap(raw, "the prompt")
 end
 
 local function banner()
@@ -26,7 +24,8 @@ end
 -- What ends with this process, besides the prompt's own jobs.
 local function what_ends()
   local list = {}
-  local boxes, tasks = #require("kavach.sandbox.registry").list(), scheduler.unfinished()
+  local boxes = #require("kavach.sandbox.registry").list()
+  local tasks = require("kavach.task.scheduler").unfinished()
   if boxes > 0 then list[1] = boxes == 1 and "a sandbox" or boxes .. " sandboxes" end
   if tasks > 0 then list[#list + 1] = "what the script does" end
   return list
@@ -47,6 +46,7 @@ function M.run(extra)
     globals = _G, prompt = PROMPT, ends = what_ends,
     banner = not (extra and extra.quiet) and banner() or nil,
   }
+  local scheduler = require "kavach.task.scheduler"
   session.terminal = os.getenv "TERM"
   scheduler.outlive_failures(function(...) session:task_failed(...) end)
   session:serve()

@@ -1,10 +1,10 @@
 --- What a prompt runs in the background.
 
 local core = require "kavach.core"
-local plain = require "kavach.plain"
-local show = require "kavach.prompt.show"
-local tables = require "kavach.cli.table"
-local trace = require "kavach.prompt.trace"
+local later = require "kavach.later"
+
+local plain, tables = later "kavach.plain", later "kavach.cli.table"
+local show, trace = later "kavach.prompt.show", later "kavach.prompt.trace"
 
 local M = {}
 

@@ -3,14 +3,16 @@
 --- several may be in one host, and each has `_` and its locals to itself.
 
 local core = require "kavach.core"
-local entries = require "kavach.prompt.entry"
+local environment = require "kavach.prompt.entry.environment"
 local err = require "kavach.err"
 local frame = require "kavach.prompt.frame"
-local jobs = require "kavach.prompt.jobs"
+local later = require "kavach.later"
 local scheduler = require "kavach.task.scheduler"
-local show = require "kavach.prompt.show"
-local trace = require "kavach.prompt.trace"
 local waiters = require "kavach.sandbox.waiters"
+
+-- The prompt is there before these are.
+local entries, show, trace =
+  later "kavach.prompt.entry", later "kavach.prompt.show", later "kavach.prompt.trace"
 
 local M = {}
 
@@ -347,9 +349,9 @@ function M.new(options)
   local extra = options.extra and options.extra(self) or {}
   for name, value in next, extra do self.own[name] = value end
   self.globals = options.globals
-  self.env, self.kept = entries.environment(options.globals, self.own)
+  self.env, self.kept = environment(options.globals, self.own)
+  self.jobs = require("kavach.prompt.jobs").new(self)
   self.realm = scheduler.realm(self.number, function(...) self:task_failed(...) end)
-  self.jobs = jobs.new(self)
   return self
 end
 

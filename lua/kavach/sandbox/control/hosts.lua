@@ -14,8 +14,8 @@ local hosts = {}
 
 local NAME <const> = "name-"
 
--- Loaded on first use: a host that nobody asks for does without it.
-local lfs = setmetatable({}, { __index = function(_, name) return require("lfs")[name] end })
+-- A host that nobody asks for does without it.
+local lfs = require "kavach.later" "lfs"
 
 ---What this process's files are called.
 ---@return string
