@@ -22,19 +22,29 @@ local M = {}
 local find, sub = string.find, string.sub
 local IDENTIFIER <const> = "^[%a_][%w_]*$"
 
--- A function that takes names, and the list of those that begin with the prefix, each once.
+-- A function that takes names, and the list of those that begin with the prefix.
 local function collector(prefix)
-  local list, seen, size, count = {}, {}, #prefix, 0
+  local list, size, count = {}, #prefix, 0
   return function(name, shown)
-    if not seen[name] and sub(name, 1, size) == prefix then
-      seen[name], count = true, count + 1
+    if sub(name, 1, size) == prefix then
+      count = count + 1
       list[count] = shown or name
     end
   end, list
 end
 
+-- In order, and each once.
 local function sorted(start, list)
   table.sort(list)
+  local count = 0
+  for i = 1, #list do
+    local each = list[i]
+    if each ~= list[count] then
+      count = count + 1
+      list[count] = each
+    end
+  end
+  for i = #list, count + 1, -1 do list[i] = nil end
   return start, list
 end
 
@@ -64,15 +74,15 @@ local function fields(tokens, at, prefix, scope)
   local meaning = chain.meaning(tokens, at - 1, scope)
   if not meaning then return 0, {} end
   local methods = tokens[at].text == ":"
-  local add, choices = collector(prefix)
+  local choices, count, size = {}, 0, #prefix
   local keywords, hidden = lexer.keywords(), prefix:sub(1, 1) ~= "_"
-  local size = #prefix
   local function offer(name, is_function)
-    if methods and not is_function or sub(name, 1, size) ~= prefix or keywords[name]
-      or hidden and sub(name, 1, 2) == "__" or not find(name, IDENTIFIER) then
+    if methods and not is_function or size > 0 and sub(name, 1, size) ~= prefix
+      or not find(name, IDENTIFIER) or hidden and find(name, "^__") or keywords[name] then
       return
     end
-    add(name)
+    count = count + 1
+    choices[count] = name
   end
   values.each(meaning.value, function(name, value) offer(name, type(value) == "function") end)
   local class = meaning.class
@@ -109,9 +119,12 @@ end
 local function keys(tokens, content, scope)
   local meaning = chain.meaning(tokens, #tokens - 1, scope)
   local add, choices = collector(content)
-  values.each(meaning and meaning.value, function(name)
+  meaning = meaning or {}
+  values.each(meaning.value, function(name)
     if not find(name, "[\"'\\%c]") and plain.text(name) == name then add(name) end
   end)
+  local class = annotations.classes()[meaning.class]
+  for name in next, class and class.members or {} do add(name) end
   return sorted(#content, choices)
 end
 

@@ -8,6 +8,8 @@ local types = require "kavach.prompt.annotations.types"
 
 local M = {}
 
+local LONGEST <const> = 200 -- bytes of a name that there may be help on
+
 ---@class kavach.prompt.help
 ---@field name string what it is about, in full
 ---@field signature string
@@ -151,6 +153,7 @@ end
 ---@return kavach.prompt.help?
 ---@return string? nearest
 function M.of(subject)
+  if #subject > LONGEST then return nil end
   for _, name in ipairs { subject, "kavach." .. subject, all_names().lowered[subject:lower()],
     all_names().lowered["kavach." .. subject:lower()] } do
     local found, is_class = find(name)
