@@ -66,7 +66,8 @@ describe("the front end of a prompt", function()
       ["\27OHX"] = "Xabc d", ["\27[1~X"] = "Xabc d", ["\27[7~X"] = "Xabc d",
       ["\27[H\27OFX"] = "abc dX", ["\27[H\27[4~X"] = "abc dX", ["\27[1;5DX"] = "abc Xd",
       ["\27[1;3DX"] = "abc Xd", ["\27[H\27[3~"] = "bc d", ["\27[15~\27[[A\27[200;9zX"] = "abc dX",
-      ["\27]11;rgb:0000/0000/0000\27\\X"] = "abc dX", ["\27[99;5uab"] = "ab", ["\xff\xc3X"] = "abc dX",
+      ["\27]11;rgb:0000/0000/0000\27\\X"] = "abc dX", ["\27[99;5uab"] = "ab",
+      ["\xff\xc3X"] = "abc dX",
     } do
       f:type "abc d"
       f:with "abc d"

@@ -28,7 +28,8 @@ describe("on the screen, the front end of a prompt", function()
   end)
 
   it("prints above the line that is edited", function()
-    f:begin():type("half a line"):send("OUTPUT", "one\ntwo\n"):shows { "one", "two", "> half a line" }
+    f:begin():type("half a line"):send("OUTPUT", "one\ntwo\n")
+    f:shows { "one", "two", "> half a line" }
     f:cursor(13, 2):keys("Home"):print("from the host\n")
     f:shows { "one", "two", "from the host", "> half a line" }:cursor(2, 3)
     f:type(("x"):rep(100)):with(("x"):rep(78))
@@ -52,7 +53,8 @@ describe("on the screen, the front end of a prompt", function()
     f:raw("\xa5"):shows { "1", "2", "> abc日" }
     f:keys("C-r"):type("q"):with "q':"
     f:send("OUTPUT", "3\n")
-    f:shows { "1", "2", "3", "(no such entry)`q': abc日" }:keys("C-g"):shows { "1", "2", "3", "> abc日" }
+    f:shows { "1", "2", "3", "(no such entry)`q': abc日" }:keys "C-g"
+    f:shows { "1", "2", "3", "> abc日" }
   end)
 
   it("prints what the host did before a prompt before it", function()
@@ -68,7 +70,7 @@ describe("on the screen, the front end of a prompt", function()
     f:send("OUTPUT", "end\n"):with "end"
     f:type("d"):keys("Enter")
     assert.equal("abcd", f:take())
-    local status = host.slurp("/proc/" .. f:process() .. "/status")
+    local status = host.slurp("/proc/" .. front.process() .. "/status")
     assert.is_true(tonumber(status:match "VmHWM:%s+(%d+)") < 20000, status)
   end)
 

@@ -166,7 +166,7 @@ function Front:print(text)
 end
 
 --- The number of its process: on the command lines of others, its program is not the first word.
-function Front:process()
+function M.process()
   for _, pid in ipairs(host.processes(M.program)) do
     if (host.slurp("/proc/" .. pid .. "/cmdline") or ""):match "^[^%z]*" == M.program then
       return pid
