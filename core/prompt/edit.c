@@ -25,12 +25,10 @@ static int own_terminal(kv_edit *edit, kv_error *error) {
 }
 
 static void bind_commands(EditLine *libedit) {
-  static const wchar_t *const commands[] = {
-      L"em-set-mark",   L"em-kill-region", L"em-yank",         L"ed-transpose-chars",
-      L"em-upper-case", L"em-lower-case",  L"em-capitol-case",
-  };
+  static const wchar_t *const commands[] = {L"ed-transpose-chars", L"em-upper-case",
+                                            L"em-lower-case", L"em-capitol-case"};
   for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
-    wchar_t key[2] = {(wchar_t)(KV_EDIT_SET_MARK + i), 0};
+    wchar_t key[2] = {(wchar_t)(KV_EDIT_TRANSPOSE + i), 0};
     el_wset(libedit, EL_BIND, key, commands[i], NULL);
   }
 }
@@ -85,19 +83,6 @@ void kv_edit_erase(kv_edit *edit, size_t from, size_t to) {
 void kv_edit_replace(kv_edit *edit, const wchar_t *text) {
   kv_edit_erase(edit, 0, kv_edit_line(edit).count);
   kv_edit_insert(edit, text);
-}
-
-/* em-yank does not make room for itself. */
-void kv_edit_room(kv_edit *edit, size_t count) {
-  wchar_t *blanks = calloc(count + 1, sizeof *blanks);
-  if (blanks == NULL || count == 0) {
-    free(blanks);
-    return;
-  }
-  wmemset(blanks, L' ', count);
-  size_t from = kv_edit_line(edit).cursor;
-  if (kv_edit_insert(edit, blanks)) kv_edit_erase(edit, from, from + count);
-  free(blanks);
 }
 
 void kv_edit_close(kv_edit *edit) {

@@ -1,6 +1,6 @@
 /*
- * libedit as this program uses it: it reads keys through a function of ours, and has the text, what
- * was killed, and the commands on it. What it reads from and writes to is a terminal of its own,
+ * libedit as this program uses it: it reads keys through a function of ours, and has the text
+ * and the commands on it. What it reads from and writes to is a terminal of its own,
  * which nobody looks at: the real one is ours.
  */
 #ifndef KV_PROMPT_EDIT_H
@@ -15,10 +15,7 @@
 
 /* What the function returns for a command of libedit's, bound to characters that no key sends. */
 enum {
-  KV_EDIT_SET_MARK = 0x80,
-  KV_EDIT_KILL, /* from there to the cursor */
-  KV_EDIT_YANK,
-  KV_EDIT_TRANSPOSE,
+  KV_EDIT_TRANSPOSE = 0x80,
   KV_EDIT_UPPER,
   KV_EDIT_LOWER,
   KV_EDIT_CAPITAL,
@@ -51,9 +48,6 @@ void kv_edit_erase(kv_edit *edit, size_t from, size_t to);
 
 /* Another text, and the cursor at its end. */
 void kv_edit_replace(kv_edit *edit, const wchar_t *text);
-
-/* Room for this many more characters, which a command is about to insert. */
-void kv_edit_room(kv_edit *edit, size_t count);
 
 void kv_edit_close(kv_edit *edit);
 

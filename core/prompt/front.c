@@ -140,12 +140,6 @@ int kv_front_next(EditLine *libedit, wchar_t *character) {
   kv_front *front = NULL;
   kv_key key;
   el_get(libedit, EL_CLIENTDATA, &front);
-  if (front->kills) {
-    front->kills = false;
-    kv_edit_move(&front->edit, front->kill_to);
-    *character = KV_EDIT_KILL;
-    return 1;
-  }
   while (has_line(front) && !front->restart) {
     if (is_due(front)) kv_front_draw(front);
     if (!kv_front_key(front, &key)) continue;

@@ -63,9 +63,7 @@ typedef struct kv_front {
   int64_t drawn_at, shown_at, busy_at, spun_at;
 
   wchar_t command; /* what libedit does next; 0: nothing */
-  bool kills;      /* and after it, kills up to here: */
-  size_t kill_to;
-  size_t killed; /* how many characters */
+  wchar_t *killed; /* what Ctrl-Y inserts */
 
   size_t recalled; /* the entry of the history that is edited; their number: none */
   wchar_t *unsent; /* the line that was edited before it */

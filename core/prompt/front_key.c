@@ -105,14 +105,17 @@ static void down(kv_front *front) {
     kv_recall_newer(front);
 }
 
-/* libedit takes what is between its mark, here, and where the cursor will be. */
+/* libedit has what was deleted last for what was killed, so that it is kept here. */
 static void kill_to(kv_front *front, size_t to) {
   kv_line line = line_of(front);
-  if (to == line.cursor) return;
-  front->kills = true;
-  front->kill_to = to;
-  front->killed = to > line.cursor ? to - line.cursor : line.cursor - to;
-  front->command = KV_EDIT_SET_MARK;
+  size_t from = to < line.cursor ? to : line.cursor;
+  size_t count = to < line.cursor ? line.cursor - to : to - line.cursor;
+  wchar_t *killed = count > 0 ? calloc(count + 1, sizeof *killed) : NULL;
+  if (killed == NULL) return;
+  wmemcpy(killed, line.text + from, count);
+  free(front->killed);
+  front->killed = killed;
+  kv_edit_erase(&front->edit, from, from + count);
 }
 
 static void kill_word_left(kv_front *front) {
@@ -138,8 +141,7 @@ static void kill_end(kv_front *front) {
 }
 
 static void yank(kv_front *front) {
-  kv_edit_room(&front->edit, front->killed);
-  front->command = KV_EDIT_YANK;
+  if (front->killed) insert(front, front->killed, wcslen(front->killed));
 }
 
 static void transpose(kv_front *front) { front->command = KV_EDIT_TRANSPOSE; }

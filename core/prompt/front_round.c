@@ -13,6 +13,7 @@ enum {
   HELD_MOST = 1024 * 1024, /* bytes for the terminal: with more, nothing more is read */
   SHOW_APART = 15,         /* ms from one print above the line to the next */
   SHOW_MOST = 64 * 1024,   /* bytes: with more, it does not wait for that */
+  PRINTED_READS = 256,
   SPIN_AFTER = 300,
   SPIN_APART = 100,
 };

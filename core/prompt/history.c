@@ -9,11 +9,11 @@
 #include "prompt/text.h"
 
 static void drop(kv_history *history, size_t index) {
-  kv_entry *entry = &history->entries[index];
-  history->bytes -= entry->size;
-  free(entry->text);
+  kv_entry gone = history->entries[index], *entry = &history->entries[index];
+  memmove(entry, entry + 1, (history->count - index - 1) * sizeof *entry);
   history->count--;
-  memmove(entry, entry + 1, (history->count - index) * sizeof *entry);
+  history->bytes -= gone.size;
+  free(gone.text);
 }
 
 static bool append(kv_history *history, const char *text, size_t size) {
@@ -166,7 +166,7 @@ void kv_history_add(kv_history *history, const char *text, size_t size) {
     if (history->entries[i].size == size && memcmp(history->entries[i].text, text, size) == 0)
       drop(history, i);
   append(history, text, size);
-  while (too_much(history)) drop(history, 0);
+  shorten(history);
   if (history->path) write_one(history, text, size);
 }
 

@@ -113,6 +113,7 @@ static void end(kv_front *front) {
   kv_bytes_free(&front->terminal.waiting);
   free(front->prompt);
   free(front->unsent);
+  free(front->killed);
   free(front->search.before);
 }
 

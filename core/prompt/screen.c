@@ -5,7 +5,10 @@
 
 #include "prompt/text.h"
 
-#define ERASE_BELOW "\033[J"
+/* From the left of a row on. tmux takes what is erased from the very first row on for a screen that
+ * is to be seen in its history: that row is erased by itself, and the cursor comes back. */
+#define ERASE_BELOW "\0337\033[K\033[B\033[J\0338"
+#define ERASE_REST "\033[J"
 #define ERASE_RIGHT "\033[K"
 
 enum { FRAME = 100, FRAMES = 10, ASCII_FRAMES = 4, TENTH = 100, SECOND = 1000 };
@@ -96,7 +99,7 @@ static void draw_change(kv_screen *screen) {
   }
   if (now->count > next->count) {
     to_row(screen, at, next->count);
-    say(screen, "\r" ERASE_BELOW);
+    say(screen, "\r" ERASE_REST);
     at = next->count;
     column = 0;
   }

@@ -96,13 +96,13 @@ bool kv_search_key(kv_front *front, const kv_key *key) {
 wchar_t *kv_search_prompt(const kv_front *front, size_t *count) {
   const kv_search *search = &front->search;
   const wchar_t *begin = search->failed ? L"(no such entry)`" : L"(search)`";
-  const wchar_t *end = L"': ";
-  size_t before = wcslen(begin), after = wcslen(end);
-  wchar_t *prompt = calloc(before + search->count + after + 1, sizeof *prompt);
+  wchar_t text[KV_SEARCH_MOST + 1];
+  const size_t most = KV_SEARCH_MOST + 32;
+  wmemcpy(text, search->pattern, search->count);
+  text[search->count] = 0;
+  wchar_t *prompt = calloc(most, sizeof *prompt);
   if (prompt == NULL) return NULL;
-  wmemcpy(prompt, begin, before);
-  wmemcpy(prompt + before, search->pattern, search->count);
-  wmemcpy(prompt + before + search->count, end, after);
-  *count = before + search->count + after;
+  int length = swprintf(prompt, most, L"%ls%ls': ", begin, text);
+  *count = length > 0 ? (size_t)length : 0;
   return prompt;
 }

@@ -7,7 +7,7 @@
 enum { LEAST_ROOM = 256 };
 
 static void move_to_front(kv_bytes *bytes) {
-  if (bytes->from > 0 && bytes->size > 0) memmove(bytes->at, bytes->at + bytes->from, bytes->size);
+  if (bytes->at && bytes->from > 0) memmove(bytes->at, bytes->at + bytes->from, bytes->size);
   bytes->from = 0;
 }
 

@@ -25,7 +25,9 @@ void kv_bytes_drop(kv_bytes *bytes, size_t count);
 
 void kv_bytes_free(kv_bytes *bytes);
 
-static inline const char *kv_bytes_begin(const kv_bytes *bytes) { return bytes->at + bytes->from; }
+static inline const char *kv_bytes_begin(const kv_bytes *bytes) {
+  return bytes->at ? bytes->at + bytes->from : "";
+}
 
 enum { KV_UTF8_MOST = 4, KV_REPLACEMENT = 0xfffd };
 

@@ -3,7 +3,6 @@
 local assert = require "luassert"
 local host = require "support.host"
 local kavach = require "kavach"
-local lfs = require "lfs"
 local program = require "support.program"
 local stream = require "kavach.stream"
 local tmux = require "support.tmux"
@@ -137,11 +136,11 @@ function Front:lines(history)
   return list
 end
 
---- Waits until the screen has these lines, and no others but those of `after` options.
-function Front:shows(expected)
+--- Waits until the screen has these lines, and no others. `history`: with what went off its top.
+function Front:shows(expected, history)
   local lines
   host.eventually(function()
-    lines = self:lines()
+    lines = self:lines(history)
     return table.concat(lines, "\n") == table.concat(expected, "\n")
   end)
   assert.same(expected, lines)
@@ -166,15 +165,14 @@ function Front:print(text)
   return self
 end
 
---- Its process.
-function Front:process()
-  return host.processes(M.program)[1] or error "no front end"
-end
-
-function Front:pids()
-  local list = {}
-  for _, pid in ipairs(host.processes(self.folder .. "/socket")) do list[#list + 1] = pid end
-  return list
+--- The number of its process: on the command lines of others, its program is not the first word.
+function M.process()
+  for _, pid in ipairs(host.processes(M.program)) do
+    if (host.slurp("/proc/" .. pid .. "/cmdline") or ""):match "^[^%z]*" == M.program then
+      return pid
+    end
+  end
+  error "no front end"
 end
 
 function Front:close()
@@ -184,8 +182,6 @@ function Front:close()
   self.remove()
 end
 
-M.Front = Front
 M.kavach = kavach
-M.lfs = lfs
 
 return M

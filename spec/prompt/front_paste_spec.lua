@@ -1,0 +1,56 @@
+local front = require "support.front"
+
+describe("what is pasted into the front end of a prompt", function()
+  local f
+
+  before_each(function() f = front.open():begin() end)
+  after_each(function() f:close() end)
+
+  it("is one text, and waits for Enter", function()
+    local lines = {}
+    for i = 1, 40 do lines[i] = ("\tprint(%d)"):format(i) end
+    local text = table.concat(lines, "\n")
+    f:type("do "):paste(text):with "print(40)"
+    f:type(" end"):keys "Enter"
+    assert.equal("do " .. text .. " end", f:take())
+  end)
+
+  it("has no control characters but newlines and tabs", function()
+    f:raw "\27[200~a\rb\tc\1\127\27[31md\xc2\x85\xffe\27[20\27[201~"
+    f:with "[20"
+    f:keys "Enter"
+    assert.equal("a\nb\tc[31md\u{fffd}e[20", f:take())
+  end)
+
+  it("arrives whole and soon if it is a megabyte", function()
+    local list = {}
+    for i = 1, 20000 do list[i] = ("local v%d = %d -- %s"):format(i, i, ("é"):rep(15)) end
+    local text = table.concat(list, "\n")
+    assert.is_true(#text > 1000000)
+    local begin = front.kavach.now()
+    f:paste(text):keys("Enter")
+    assert.is_true(f:take() == text)
+    assert.is_true(front.kavach.now() - begin < 3000)
+  end)
+
+  it("may be a line of ten megabytes", function()
+    local text = ("0123456789"):rep(1 << 20)
+    f:paste(text):keys("Home"):type("x"):keys("Enter")
+    assert.is_true(f:take() == "x" .. text)
+  end)
+
+  it("is one line if an answer is asked for", function()
+    f:keys "Enter"
+    f:expect "SUBMIT"
+    f:ready("Name: ", 1):with "Name:"
+    f:paste("a\nb"):with "a b"
+    f:keys "Enter"
+    assert.equal("a b", f:take())
+  end)
+
+  it("is what it is without brackets, too", function()
+    f:raw "one\rtwo\r"
+    assert.equal("one", f:take())
+    assert.equal("two", f:take())
+  end)
+end)
