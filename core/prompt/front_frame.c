@@ -71,8 +71,9 @@ static void raw(kv_front *front, bool on) {
 }
 
 void kv_front_frame(kv_front *front, const kv_prompt_frame *frame) {
-  if (frame->kind == KV_PROMPT_READY || frame->kind == KV_PROMPT_BUSY ||
-      frame->kind == KV_PROMPT_BYE)
+  /* What the host has printed before it sent this; what an entry prints comes after its BUSY. */
+  if (frame->kind == KV_PROMPT_READY || frame->kind == KV_PROMPT_OUTPUT ||
+      frame->kind == KV_PROMPT_RAW || frame->kind == KV_PROMPT_BYE)
     kv_front_take_printed(front);
   switch (frame->kind) {
   case KV_PROMPT_WELCOME:

@@ -152,11 +152,12 @@ void kv_front_round(kv_front *front, int64_t until) {
   else if (asked[IN].revents & (POLLHUP | POLLERR | POLLNVAL))
     hang_up(front);
   if (front->state == KV_STATE_OVER) return;
-  if (asked[HOST].revents) read_host(front);
+  /* First that an entry runs, then what it prints. */
   if (asked[LINK].revents & ~POLLOUT) kv_link_read(&front->link);
   if (asked[LINK].revents & POLLOUT) kv_link_flush(&front->link);
   take_frames(front);
   if (front->state == KV_STATE_OVER) return;
+  if (asked[HOST].revents && front->host >= 0) read_host(front);
   on_time(front);
   kv_terminal_flush(&front->terminal);
   if (front->terminal.gone) hang_up(front);

@@ -13,7 +13,7 @@ local function at(text, globals, more)
     global = function(name) return globals[name] or rawget(_G, name) end,
     names = function() return list end,
     commands = {
-      attach = { arguments = "sandbox" }, stop = { arguments = "job" }, ps = {},
+      attach = { arguments = "sandbox" }, stop = { arguments = "running" }, ps = {},
       load = { arguments = "file" }, type = { arguments = "expression" },
     },
     sandboxes = function() return { "web", "box-2", "box-1" } end,
@@ -203,7 +203,7 @@ describe("completion of commands", function()
   it("offers what they take", function()
     for text, expected in pairs {
       [".attach |"] = { "box-1", "box-2", "web" }, [".attach b|"] = { "box-1", "box-2" },
-      [".stop 1|"] = { "1", "13" }, [".load lu|"] = { "lua/" }, [".type pr|"] = { "print" },
+      [".stop 1|"] = { "1", "13" }, [".stop w|"] = { "web" }, [".load lu|"] = { "lua/" }, [".type pr|"] = { "print" },
       [".ps |"] = {}, [".none |"] = {}, [".attach web b|"] = {},
     } do
       assert.same(expected, first(text), text)

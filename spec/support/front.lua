@@ -96,55 +96,15 @@ function Front:take(prompt)
   return text
 end
 
---- Types keys, by the names of tmux or as they are.
-function Front:keys(...)
-  for _, key in ipairs { ... } do
-    self.tmux:run(("send-keys -t spec -- \"%s\""):format((key:gsub('[\\"$`]', "\\%0"))))
+-- What is done at the terminal, and seen there: see support.tmux.
+for _, name in ipairs { "keys", "type", "raw", "paste", "shows" } do
+  Front[name] = function(self, ...)
+    self.tmux[name](self.tmux, ...)
+    return self
   end
-  return self
 end
-
-function Front:type(text)
-  self.tmux:run(("send-keys -l -t spec -- \"%s\""):format((text:gsub('[\\"$`]', "\\%0"))))
-  return self
-end
-
---- Sends bytes as if keys had sent them.
-function Front:raw(bytes)
-  local hex = bytes:gsub(".", function(c) return (" %02x"):format(c:byte()) end)
-  self.tmux:run("send-keys -H -t spec" .. hex)
-  return self
-end
-
---- Pastes, in brackets if the program wants them.
-function Front:paste(text)
-  host.write(self.folder .. "/paste", text)
-  self.tmux:run("load-buffer " .. self.folder .. "/paste")
-  self.tmux:run "paste-buffer -p -r -t spec"
-  return self
-end
-
-function Front:with(text)
-  return self.tmux:with(text)
-end
-
---- The lines of the screen, without the empty ones at its end.
-function Front:lines(history)
-  local shown = self.tmux:run("capture-pane -p -t spec" .. (history and " -S -" or ""))
-  local list = {}
-  for line in shown:gsub("\n+$", ""):gmatch "[^\n]*" do list[#list + 1] = line end
-  return list
-end
-
---- Waits until the screen has these lines, and no others. `history`: with what went off its top.
-function Front:shows(expected, history)
-  local lines
-  host.eventually(function()
-    lines = self:lines(history)
-    return table.concat(lines, "\n") == table.concat(expected, "\n")
-  end)
-  assert.same(expected, lines)
-  return self
+for _, name in ipairs { "with", "lines" } do
+  Front[name] = function(self, ...) return self.tmux[name](self.tmux, ...) end
 end
 
 --- Waits until the cursor is at a column and a row.

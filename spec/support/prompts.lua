@@ -52,6 +52,11 @@ function M.open(options)
       self.changed:until_true(function() return #self.said > 0 or self.gone end)
       return table.remove(self.said, 1)
     end,
+    write_some = function(bytes)
+      if self.stuck then return false end
+      take(self, bytes)
+      return #bytes
+    end,
     write = function(bytes)
       if self.stuck then self.changed:until_true(function() return not self.stuck end) end
       take(self, bytes)

@@ -43,6 +43,7 @@ function M.run(extra)
   local session = require("kavach.prompt.session").new {
     read = function() return (talk:read()) end,
     write = function(bytes) return (talk:write(bytes)) end,
+    write_some = function(bytes) return (talk.raw:try_write(bytes)) end,
     globals = _G, prompt = PROMPT, ends = what_ends,
     banner = not (extra and extra.quiet) and banner() or nil,
   }

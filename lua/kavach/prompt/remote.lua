@@ -45,6 +45,10 @@ control.register("prompt", {
     local session = require("kavach.prompt.session").new {
       read = function() return (call.input:read()) end,
       write = function(bytes) return (call.output:write(bytes)) end,
+      write_some = function(bytes)
+        -- With so much credit it does not wait.
+        return #bytes <= call.output.credit and call.output:write(bytes) and #bytes
+      end,
       globals = _G, prompt = ("kavach %d> "):format(core.getpid()), banner = banner(),
       extra = own_output,
     }

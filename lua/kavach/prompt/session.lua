@@ -38,15 +38,19 @@ Session.__index = Session
 
 -- ---- out ---------------------------------------------------------------------------------------
 
+-- At once if that can be: what an entry prints by other ways comes after its BUSY.
 function Session:send(kind, payload)
   if self.over then return end
   local bytes = frame.encode(kind, payload)
+  local sent = self.unsent == 0 and self.write_some(bytes) or 0
+  if sent == #bytes then return end
+  bytes = bytes:sub(sent + 1)
   self.queue[#self.queue + 1] = bytes
   self.unsent = self.unsent + #bytes
   self.changed:wake()
 end
 
--- Writes what is sent, until the session is over and all is out.
+-- Writes what could not be sent at once, until the session is over and all is out.
 local function pump(self)
   while true do
     self.changed:until_true(function() return #self.queue > 0 or self.over end)
@@ -328,6 +332,7 @@ end
 ---@class kavach.prompt.options
 ---@field read fun(): string? what the front end says; waits
 ---@field write fun(bytes: string): boolean? waits
+---@field write_some fun(bytes: string): integer|false|nil how many it took; does not wait
 ---@field globals table
 ---@field prompt string
 ---@field banner? string shown first
@@ -340,7 +345,8 @@ function M.new(options)
   last_number = last_number + 1
   require("kavach.prompt.coroutines").record()
   local self = setmetatable({
-    number = last_number, read = options.read, write = options.write, ends = options.ends,
+    number = last_number, read = options.read, write = options.write,
+    write_some = options.write_some, ends = options.ends,
     prompt = options.prompt, banner = options.banner,
     state = "new", queue = {}, unsent = 0, changed = waiters.new(), decoder = frame.decoder(),
     count = 0, kept_results = 0, texts = {}, loaded = {}, size = { columns = 80, rows = 24 },
