@@ -96,6 +96,16 @@ describe("the annotations of kavach", function()
     end
   end)
 
+  it("say something of each parameter", function()
+    for class, known in pairs(annotations.classes()) do
+      for _, each in ipairs(known.functions) do
+        local names = {}
+        for i, param in ipairs(each.params) do names[i] = param.name end
+        assert.equal(each.declared, table.concat(names, ", "), class .. " " .. each.name)
+      end
+    end
+  end)
+
   it("have examples that are Lua, of every function of the module and its parts", function()
     local found = parts()
     found.kavach, found["kavach.Sandbox"], found["kavach.Batch"] = true, true, true
