@@ -1,4 +1,4 @@
----@meta kavach.policy
+---@meta _
 -- luacheck: ignore 212 241 (parameters and methods are there for their types)
 
 ---Attestation policies: what evidence must show to be allowed.
@@ -161,5 +161,3 @@ function Policy:verify_against(report) end
 ---prod:close()
 ---```
 function Policy:close() end
-
-return policy
