@@ -244,7 +244,7 @@ function Emulator:report(options) end
 ---
 ---```lua
 ---local platform = assert(kavach.attest.emulator.open "platform")
----print(assert(platform:evidence { guest_svn = 3 }))
+---print(assert(platform:evidence { report_data = ("\0"):rep(64), guest_svn = 3 }))
 ---```
 ---@param options table as for report
 ---@return string? json
