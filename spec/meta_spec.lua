@@ -53,6 +53,11 @@ local function methods_of(class)
   end
 end
 
+-- Whether it is a class that scripts have to do with.
+local function is_public(class)
+  return class:find "^kavach%.%u" or class == "kavach.command"
+end
+
 describe("the annotations of kavach", function()
   it("name every member of the module, and none that it has not", function()
     local members = annotations.classes().kavach.members
@@ -86,8 +91,7 @@ describe("the annotations of kavach", function()
 
   it("name methods that there are, with what they take", function()
     for class, known in pairs(annotations.classes()) do
-      local public = class:find "^kavach%.%u" or class == "kavach.command"
-      if public and #known.functions > 0 then
+      if is_public(class) and #known.functions > 0 then
         local methods = assert(methods_of(class), class)
         for _, each in ipairs(known.functions) do
           assert.equal(methods[each.name], #each.params, class .. ":" .. each.name)
@@ -96,12 +100,24 @@ describe("the annotations of kavach", function()
     end
   end)
 
-  it("have examples that are Lua, of every function of the module and its parts", function()
+  it("say something of each parameter", function()
+    for class, known in pairs(annotations.classes()) do
+      for _, each in ipairs(known.functions) do
+        local names = {}
+        for i, param in ipairs(each.params) do names[i] = param.name end
+        assert.equal(each.declared, table.concat(names, ", "), class .. " " .. each.name)
+      end
+    end
+  end)
+
+  it("have examples that are Lua, of every function and method of the module", function()
     local found = parts()
-    found.kavach, found["kavach.Sandbox"], found["kavach.Batch"] = true, true, true
-    for class in pairs(found) do
-      for _, each in ipairs(annotations.classes()[class].functions) do
-        assert.is_string(each.example, class .. " " .. each.name)
+    found.kavach = kavach
+    for class, known in pairs(annotations.classes()) do
+      if found[class] or is_public(class) then
+        for _, each in ipairs(known.functions) do
+          assert.is_string(each.example, class .. " " .. each.name)
+        end
       end
     end
     for class, known in pairs(annotations.classes()) do

@@ -68,6 +68,8 @@ describe("completion", function()
     assert.same({ "close", "exec", "id", "name" }, first("box.|", { box = box }))
     assert.same({ "__gc" }, first("box.__|", { box = box }))
     assert.same({ "write" }, first "io.stdout:wr|")
+    local closed = setmetatable({}, { __index = { a = 1 }, __metatable = false })
+    assert.same({ "a" }, first("closed.|", { closed = closed }))
   end)
 
   it("runs nothing, and takes no harm of hostile values", function()
@@ -87,11 +89,14 @@ describe("completion", function()
   end)
 
   it("takes time in proportion to hostile text", function()
+    local deep = 1 << 15
+    assert.same({}, first(("assert("):rep(deep) .. "'x'" .. (")"):rep(deep) .. ":|"))
+    assert.same({ "rep", "reverse" }, first "assert(assert('x')):re|")
     for _, piece in ipairs { "{", "(", "a.", "assert(", "a[1]", "a{}.", "f'x'", "[[", "{a=",
       ".load aa" } do
       for _, last in ipairs { "", ".", '"', "a" } do
         local begun = os.clock()
-        first(piece:rep((1 << 18) // #piece) .. last .. "|")
+        first(piece:rep((1 << 17) // #piece) .. last .. "|")
         assert.is_true(os.clock() - begun < 10, piece .. last)
       end
     end

@@ -64,4 +64,17 @@ describe("the environment of entries", function()
     run "x = 1"
     assert.equal("x", seen)
   end)
+
+  it("tells what there is without running anything", function()
+    local function raise() error "user code was run" end
+    local globals = setmetatable({ x = 1, y = 2 }, { __index = raise, __pairs = raise })
+    local run, control = session(globals, { y = 3 })
+    run "local x = 4"
+    run "local z"
+    run "local y"
+    local found = {}
+    for _, name in ipairs(control.names()) do found[name] = control.peek(name) or "nil" end
+    assert.same({ x = 4, y = "nil" }, found)
+    assert.same({ nil, nil, 1 }, { control.peek "z", control.peek "none", 1 })
+  end)
 end)

@@ -11,13 +11,6 @@ local M = {}
 
 local NAME_MAX <const> = 64
 
----@class kavach.StrictFields
----@field expected_measurement string? 48 bytes, or 96 hex digits
----@field max_vmpl integer? 0 unless given
----@field min_guest_svn integer? 0 unless given
----@field required_policy_flags integer?
----@field min_abi string? such as "1.55"
-
 ---@class kavach.Policy
 ---@field name string it is in every decision
 ---@field version string? so is this

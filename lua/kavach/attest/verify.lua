@@ -28,12 +28,6 @@ local OPTIONS <const> = {
   end },
 }
 
----@class kavach.VerifyOptions
----@field nonce string? 64 bytes, or 128 hex digits, that report_data must be
----@field now integer? seconds since 1970: the time to verify at; otherwise the clock's
----@field product string? what the processor must be: "milan", "genoa" or "turin"
----@field trust kavach.Trust? what `attest.trust` gives; otherwise AMD's roots
-
 --- What many verifications have in common: a policy, and options that were checked.
 ---@param policy kavach.Policy|string|nil
 ---@param options kavach.VerifyOptions?

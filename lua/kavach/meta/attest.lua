@@ -1,4 +1,4 @@
----@meta kavach.attest
+---@meta _
 -- luacheck: ignore 212 241 (parameters and methods are there for their types)
 
 ---Attestation: evidence, what is trusted, and decisions.
@@ -127,22 +127,47 @@ function attest.fetch(options) end
 local Decision = {}
 
 ---How it came out.
+---
+---```lua
+---local decision = kavach.attest.verify("", "strict")
+---print(decision:outcome())
+---```
 ---@return "allowed"|"denied"|"undecided"
 function Decision:outcome() end
 
 ---The checks that keep it from being allowed.
+---
+---```lua
+---local decision = kavach.attest.verify("", "strict")
+---for _, each in ipairs(decision:reasons()) do print(each.name, each.found) end
+---```
 ---@return table[] checks
 function Decision:reasons() end
 
 ---As plain values, ready for JSON.
+---
+---```lua
+---local decision = kavach.attest.verify("", "strict")
+---print(decision:to_table().allow)
+---```
 ---@return table
 function Decision:to_table() end
 
 ---The JSON document, in one line.
+---
+---```lua
+---local decision = kavach.attest.verify("", "strict")
+---print(decision:to_json())
+---```
 ---@return string
 function Decision:to_json() end
 
 ---Lines for people.
+---
+---```lua
+---local decision = kavach.attest.verify("", "strict")
+---io.write(decision:to_text { color = false })
+---```
 ---@param options? { color: boolean? }
 ---@return string
 function Decision:to_text(options) end
@@ -205,25 +230,43 @@ function emulator.passing(options) end
 local Emulator = {}
 
 ---A signed report with its certificates.
+---
+---```lua
+---local platform = assert(kavach.attest.emulator.open "platform")
+---local bundle = assert(platform:report { report_data = ("\0"):rep(64), vmpl = 0 })
+---```
 ---@param options table report_data, key, tcb, measure, and any field of a report
 ---@return kavach.Bundle? bundle
 ---@return kavach.Error?
 function Emulator:report(options) end
 
 ---The same as a JSON document.
+---
+---```lua
+---local platform = assert(kavach.attest.emulator.open "platform")
+---print(assert(platform:evidence { report_data = ("\0"):rep(64), guest_svn = 3 }))
+---```
 ---@param options table as for report
 ---@return string? json
 ---@return kavach.Error?
 function Emulator:evidence(options) end
 
 ---A revocation list, in DER.
+---
+---```lua
+---local platform = assert(kavach.attest.emulator.open "platform")
+---local der = assert(platform:crl { revoked = { "ask" } })
+---```
 ---@param options? table this_update, next_update, revoked, number
 ---@return string? der
 ---@return kavach.Error?
 function Emulator:crl(options) end
 
 ---The roots (DER) that a verifier must be given to believe this emulator.
+---
+---```lua
+---local platform = assert(kavach.attest.emulator.open "platform")
+---print(#platform:roots())
+---```
 ---@return string[]
 function Emulator:roots() end
-
-return attest

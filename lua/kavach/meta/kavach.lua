@@ -96,6 +96,13 @@ function kavach.doctor(options) end
 ---@return fun() detach ends it
 function kavach.attach(uv) end
 
+---What a call that failed returns after nil. It prints as its message.
+---@class kavach.Error
+---@field kind string "timeout", "cancelled", "invalid_argument", "io" …
+---@field message string for people
+---@field op? string the operation that failed
+---@field cause? any what made it fail, if that was an error too
+
 ---Of `kavach.sandbox`. Memory is in MiB, durations are in milliseconds.
 ---@class kavach.SandboxOptions
 ---

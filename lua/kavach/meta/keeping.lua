@@ -1,4 +1,4 @@
----@meta kavach.keeping
+---@meta _
 -- luacheck: ignore 212 241 (parameters and methods are there for their types)
 -- What is kept beside single sandboxes: pools of them, templates, and the way in from outside.
 
@@ -114,5 +114,3 @@ function control.close(ms) end
 ---@param name string
 ---@param method { params: table, run: fun(params: table, call: table): table?, kavach.Error? }
 function control.register(name, method) end
-
-return template

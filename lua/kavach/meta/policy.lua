@@ -1,4 +1,4 @@
----@meta kavach.policy
+---@meta _
 -- luacheck: ignore 212 241 (parameters and methods are there for their types)
 
 ---Attestation policies: what evidence must show to be allowed.
@@ -114,7 +114,8 @@ function policy.is(value) end
 ---Of `kavach.policy.load`, for a policy in Lua.
 ---@class kavach.PolicyOptions
 ---@field data? table<string, string> files of JSON, by the name that rules have for them
----@field isolate? boolean false: rules run in this process; default true
+---@field isolate? boolean false: rules run in this process, for those who trust their author;
+--- default true
 ---@field steps? integer the budget of an evaluation: instructions, and work of C functions
 ---@field memory_mb? integer the memory of a policy, its data not counted
 
@@ -160,5 +161,3 @@ function Policy:verify_against(report) end
 ---prod:close()
 ---```
 function Policy:close() end
-
-return policy

@@ -1,4 +1,4 @@
----@meta kavach.process
+---@meta _
 -- luacheck: ignore 212 241 (parameters and methods are there for their types)
 
 ---Child processes. Each leads a process group of its own, and dies with this process.
@@ -118,5 +118,3 @@ function Process:wait() end
 ---sleep:close()
 ---```
 function Process:close() end
-
-return process

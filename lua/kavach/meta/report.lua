@@ -1,4 +1,4 @@
----@meta kavach.report
+---@meta _
 -- luacheck: ignore 212 241 (parameters and methods are there for their types)
 -- What a processor says of a guest: reports, guest policies and launch digests.
 
@@ -260,5 +260,3 @@ function Measurement:hex() end
 ---```
 ---@return string
 function Measurement:base64() end
-
-return report

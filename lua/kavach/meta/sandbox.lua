@@ -1,4 +1,4 @@
----@meta kavach.sandbox
+---@meta _
 -- luacheck: ignore 212 241 (parameters and methods are there for their types)
 
 ---A virtual machine in which commands run, many at a time: what kavach.sandbox starts.
@@ -204,5 +204,3 @@ function Sandbox:close() end
 ---@field max_rss_kb integer
 ---@field backend string
 ---@field confidential boolean
-
-return Sandbox

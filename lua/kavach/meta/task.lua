@@ -1,4 +1,4 @@
----@meta kavach
+---@meta _
 -- luacheck: ignore 212 241 (parameters and methods are there for their types)
 -- Tasks: what waits lets the others go on.
 
@@ -153,5 +153,3 @@ local Scope = {}
 ---```
 ---@param why? string
 function Scope:cancel(why) end
-
-return kavach

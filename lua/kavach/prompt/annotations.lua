@@ -19,6 +19,7 @@ local M = {}
 
 ---@class kavach.prompt.callable: kavach.prompt.documented
 ---@field method boolean whether it is called with ":"
+---@field declared string its parameters, as they stand in its line
 ---@field params kavach.prompt.field[]
 ---@field returns { type: string, text: string }[]
 
@@ -135,9 +136,10 @@ local function class_of(classes, block)
   return class
 end
 
-local function add_function(class, block, mark, name)
+local function add_function(class, block, mark, name, declared)
   local made = {
-    name = name, method = mark == ":", params = block.params, returns = block.returns,
+    name = name, method = mark == ":", declared = declared,
+    params = block.params, returns = block.returns,
     summary = first_paragraph(block.text), example = block.example, see = block.see,
   }
   table.insert(class.functions, made)
@@ -149,8 +151,9 @@ local function read_code(classes, variables, block, line)
   local class = block.class and class_of(classes, block)
   local variable = line:match "^local ([%w_]+) = {}"
   if variable and class then variables[variable] = class end
-  local owner, mark, name = line:match "^function ([%w_]+)([.:])([%w_]+)"
-  if owner and variables[owner] then add_function(variables[owner], block, mark, name) end
+  local owner, mark, name, declared = line:match "^function ([%w_]+)([.:])([%w_]+)%((.-)%)"
+  class = owner and variables[owner]
+  if class then add_function(class, block, mark, name, declared) end
 end
 
 --- Reads the text of one file into a table of classes.

@@ -63,7 +63,9 @@ local function names(prefix, scope)
   local add, choices = collector(prefix)
   local known, size = scope.names, #prefix
   for _, name in ipairs(type(known) == "function" and known() or known or {}) do
-    if sub(name, 1, size) == prefix and find(name, IDENTIFIER) then add(name) end
+    if type(name) == "string" and sub(name, 1, size) == prefix and find(name, IDENTIFIER) then
+      add(name)
+    end
   end
   for word in next, lexer.keywords() do add(word) end
   return sorted(#prefix, choices)

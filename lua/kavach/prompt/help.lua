@@ -109,7 +109,7 @@ local function members_of(class)
   return list
 end
 
--- What else the types name that there is help on.
+-- What else there is help on: what is named, and what a call gives.
 local function see_also(callable, given)
   local list, seen = {}, {}
   local function add(name)
@@ -117,8 +117,9 @@ local function see_also(callable, given)
     seen[name] = true
   end
   for _, name in ipairs(given) do add(name) end
-  for _, result in ipairs(callable and callable.returns or {}) do
-    for _, each in ipairs(types.alternatives(result.type)) do add(each.name or "") end
+  local result = callable and callable.returns[1]
+  for _, each in ipairs(types.alternatives(result and result.type or "")) do
+    add(each.name or "")
   end
   return list
 end

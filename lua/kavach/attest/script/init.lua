@@ -35,12 +35,6 @@ local OPTIONS <const> = {
   memory_mb = { type = "integer", min = 1, max = 256, default = MEMORY_MB },
 }
 
----@class kavach.PolicyOptions
----@field data table<string, string>? files of JSON, by the name that rules have for them
----@field isolate boolean? false: rules run in this process. For those who trust their author.
----@field steps integer? the budget of an evaluation: instructions, and work of C functions
----@field memory_mb integer? the memory of a policy, its data not counted
-
 --- A policy's rules, and what evaluates them.
 ---@class kavach.Script
 ---@field statements table[] see core/rules/vm.h

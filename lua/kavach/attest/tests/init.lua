@@ -39,11 +39,6 @@ local lfs = require "lfs"
 
 local M = {}
 
----@class kavach.PolicyTestOptions
----@field run string? a Lua pattern: the tests whose names have it
----@field coverage boolean? what of the policies the tests have seen
----@field threshold integer? percent of lines and of rules, of each policy, that they must have seen
-
 ---@class kavach.PolicyTestResult
 ---@field passed integer
 ---@field failed integer

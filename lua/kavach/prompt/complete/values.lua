@@ -69,7 +69,7 @@ function M.class(value)
   if of ~= "table" and of ~= "userdata" then return nil end
   local meta = debug.getmetatable(value)
   local name = type(meta) == "table" and rawget(meta, "__name") or nil
-  if type(name) == "string" and annotations.classes()[name] then return name end
+  if annotations.classes()[name] then return name end
   return of == "table" and part_of(value) or nil
 end
 

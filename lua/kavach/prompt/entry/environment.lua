@@ -4,6 +4,8 @@
 ---@class kavach.prompt.control
 ---@field declare fun(names: string[]) has names be kept, from when they are assigned
 ---@field kept fun(): table<string, any> the names that are, with their values
+---@field peek fun(name: string): any what a name stands for, as far as that runs no code
+---@field names fun(): string[] all names, in no order, some perhaps twice
 
 --- Makes an environment for the chunks of a session. Values of kept names are in it; the rest is
 --- looked up where it is. Assigning a name that is only the session's own makes it a global, which
@@ -44,6 +46,22 @@ return function(globals, extra)
     local values = {}
     for name, value in next, env do values[name] = value end
     return values
+  end
+
+  function control.peek(name)
+    local value = rawget(env, name)
+    if value ~= nil or hides[name] then return value end
+    value = rawget(extra, name)
+    if value ~= nil then return value end
+    return rawget(globals, name)
+  end
+
+  function control.names()
+    local list = {}
+    for _, each in ipairs { env, extra, globals } do
+      for name in next, each do list[#list + 1] = name end
+    end
+    return list
   end
 
   return env, control
