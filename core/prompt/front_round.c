@@ -26,6 +26,7 @@ static bool is_held(const kv_front *front) {
 
 static bool takes_keys(const kv_front *front) {
   if (front->link.out.size > HELD_MOST) return false;
+  if (front->completes_until >= 0) return false; /* they come behind what is completed */
   return front->state == KV_STATE_EDIT || front->state == KV_STATE_RAW;
 }
 

@@ -54,6 +54,13 @@ static void resize(kv_front *front) {
   front->dirty = true;
 }
 
+/* The terminal has shown "^C" for the key: where a line begins, it is erased as a spinner is. */
+static void interrupt(kv_front *front) {
+  kv_screen *screen = &front->screen;
+  if (front->state == KV_STATE_BUSY && !screen->dumb && screen->end.at == 0) screen->spins = true;
+  kv_front_interrupt(front);
+}
+
 void kv_front_signal(kv_front *front, int number) {
   uint8_t gone = 1;
   switch (number) {
@@ -61,7 +68,7 @@ void kv_front_signal(kv_front *front, int number) {
     if (front->state == KV_STATE_EDIT)
       front->interrupted = true;
     else
-      kv_front_interrupt(front);
+      interrupt(front);
     break;
   case SIGWINCH:
     resize(front);

@@ -16,20 +16,38 @@ local PROMPT <const>, ARROW <const> = "kavach> ", "⟵"
 local Story = {}
 Story.__index = Story
 
+---@class kavach.spec.story.options
+---@field words? string of the command line
+---@field before? fun(folder: string): string? makes files that it needs; other words
+---@field env? string
+---@field folder? string of another story, which has its sandboxes and its history
+---@field columns? integer
+---@field rows? integer
+---@field prompt? string the one that it has
+
 --- A terminal with a prompt in it.
----@param options? { words: string?, env: string?, columns: integer?, rows: integer?, prompt: string? }
---- words: of the command line; env: before it; prompt: the one that it has
+---@param options? kavach.spec.story.options
 function M.open(options)
   options = options or {}
   local folder, remove = host.folder()
   assert(os.execute("chmod 700 " .. folder))
+  local home = options.folder or folder
+  local words = options.before and options.before(folder) or options.words or ""
   local self = setmetatable({ folder = folder, remove = remove,
-    prompt = options.prompt or PROMPT }, Story)
-  local line = ("env LC_ALL=C.UTF-8 HOME=%s XDG_STATE_HOME=%s/state XDG_RUNTIME_DIR=%s %s %s %s; "
-    .. "echo left with $?; sleep 1000"):format(folder, folder, options.runtime or folder,
-    options.env or "", program.absolute, options.words or "")
-  self.tmux = tmux.open(folder, line, options.columns or COLUMNS, options.rows or ROWS)
+    prompt = options.prompt or PROMPT, options = options }, Story)
+  self.line = ("env LC_ALL=C.UTF-8 HOME=%s XDG_STATE_HOME=%s/state XDG_RUNTIME_DIR=%s %s %s %s; "
+    .. "echo left with $?; sleep 1000"):format(home, home, home, options.env or "",
+    program.absolute, words)
+  self:again()
   return self
+end
+
+--- The same once more, in a new terminal.
+function Story:again()
+  if self.tmux then self.tmux:close() end
+  self.expected = nil
+  self.tmux = tmux.open(self.folder, self.line, self.options.columns or COLUMNS,
+    self.options.rows or ROWS)
 end
 
 function Story:close()
@@ -75,31 +93,49 @@ local function parse(self, text)
   return list
 end
 
--- The keys of a line: 'words in quotes' as they are, others by tmux's names.
+-- What is typed for a line: 'words in quotes' as they are, others by tmux's names of keys; but
+-- <spins> is no key, and waits until something has run for so long that its age is shown.
 local function press(self, typed)
-  for text, key in (typed .. " "):gmatch "'([^']*)'%s*" do
-    self.tmux:type(text)
-    assert(not key)
+  local at = 1
+  while true do
+    local from, to, quoted = typed:find("^%s*(%b'')", at)
+    if from then
+      self.tmux:type(quoted:sub(2, -2))
+    else
+      local key
+      from, to, key = typed:find("^%s*(%S+)", at)
+      if not from then return end
+      if key == "<spins>" then self.tmux:with " s\n" else self.tmux:keys(key) end
+    end
+    at = to + 1
   end
-  for key in typed:gsub("'[^']*'", ""):gmatch "%S+" do self.tmux:keys(key) end
+end
+
+-- The screen before something is typed for a line: it ends with the prompt, or a question, that the
+-- line begins with; the next line of an entry begins with nothing.
+function Story:ready_for(line)
+  local before = table.move(self.expected, 1, #self.expected, 1, {})
+  local prompt = self.prompt:gsub(" $", "")
+  if line.shown:sub(1, #prompt) == prompt then
+    before[#before + 1] = prompt
+  else
+    before[#before + 1] = line.shown:match "^.*%[y/N%]"
+  end
+  return before
 end
 
 --- Tells a story: does what was done, each as soon as the screen is as it was then, and holds the
 --- screen against it in the end.
 ---@param text string
 function Story:tell(text)
-  local expected = self.expected or {}
+  local expected, last = self.expected or {}, nil
   self.expected = expected
   for _, line in ipairs(parse(self, text)) do
     local keys = line.shown == "" and line.typed
-    if line.entered or line.typed and not keys then
-      -- What is to be typed behind: the prompt, or a line that goes on.
-      local before = table.move(expected, 1, #expected, 1, {})
-      before[#before + 1] = line.entered and (self.prompt:gsub(" $", ""))
-        or line.shown:sub(1, #self.prompt) == self.prompt and (self.prompt:gsub(" $", "")) or nil
-      self:await(before, true)
-    elseif keys then
+    if keys then
       self:await(expected)
+    elseif line.entered or line.typed then
+      self:await(self:ready_for(line), true)
     end
     if line.entered then
       self.tmux:type(line.entered)
@@ -108,8 +144,10 @@ function Story:tell(text)
       press(self, line.typed)
     end
     if not keys then expected[#expected + 1] = line.shown end
+    last = line
   end
-  self:await(expected, true)
+  -- What the last line asked for may be there, or not yet.
+  self:await(expected, not last.entered and not last.typed)
 end
 
 return M

@@ -105,6 +105,7 @@ end
 --- Keeps an error for .trace, and shows it in short.
 ---@param captured table of kavach.prompt.trace
 function Session:fail(captured)
+  if err.is(captured.error, "cancelled") then return self:complain(captured.error.message) end
   self.failure = captured
   self:print(trace.short(captured, self:options()))
 end
@@ -182,6 +183,17 @@ local function ready(self)
   self:send(frame.READY, "\0" .. self.prompt)
 end
 
+-- Does something in a task of its own, and gives the prompt back: unless it was interrupted, and the
+-- prompt is back already.
+local function begin(self, fn)
+  self.state = "busy"
+  self.task = self.realm:start(function()
+    local ok, failure = self:call(fn)
+    if not ok then self:fail(failure) end
+    if self.task and self.task.co == coroutine.running() and not self.over then ready(self) end
+  end)
+end
+
 -- ---- the front end's frames --------------------------------------------------------------------
 
 local on = {}
@@ -215,13 +227,9 @@ on[frame.SUBMIT] = function(self, payload)
   if entry.kind == "more" or entry.kind == "empty" then self.count = self.count - 1 end
   if entry.kind == "more" then return self:send(frame.MORE) end
   self:send(frame.BUSY)
-  self.state = "busy"
   entry.source = payload
   self.texts[#self.texts + 1] = entry.kind == "lua" and payload or nil
-  self.task = self.realm:start(function()
-    perform[entry.kind](self, entry)
-    if self.task and self.task.co == coroutine.running() then ready(self) end
-  end)
+  begin(self, function() perform[entry.kind](self, entry) end)
 end
 
 on[frame.COMPLETE] = function(self, payload)
@@ -252,14 +260,9 @@ end
 
 on[frame.END] = function(self, payload)
   if payload ~= "\0" then return self:hang_up() end
-  if self.state == "ready" then
-    self:send(frame.BUSY)
-    self.state = "busy"
-    self.task = self.realm:start(function()
-      self:leave()
-      if not self.over then ready(self) end
-    end)
-  end
+  if self.state ~= "ready" then return end
+  self:send(frame.BUSY)
+  begin(self, function() self:leave() end)
 end
 
 -- ---- its end -----------------------------------------------------------------------------------
