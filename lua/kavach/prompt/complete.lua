@@ -33,8 +33,31 @@ local function collector(prefix)
   end, list
 end
 
+-- Of very many choices a person sees the first: those come first, and the others as they are.
+local MANY <const>, SAMPLE <const>, PART <const> = 2000, 64, 8
+
+local function first_first(list)
+  local sample, step = {}, #list // SAMPLE
+  for i = 1, SAMPLE do sample[i] = list[i * step] end
+  table.sort(sample)
+  local limit, low, high, lows, highs = sample[SAMPLE // PART], {}, {}, 0, 0
+  for i = 1, #list do
+    local each = list[i]
+    if each <= limit then
+      lows = lows + 1
+      low[lows] = each
+    else
+      highs = highs + 1
+      high[highs] = each
+    end
+  end
+  table.sort(low)
+  return table.move(high, 1, highs, lows + 1, low)
+end
+
 -- In order, and each once.
 local function sorted(start, list)
+  if #list > MANY then return start, first_first(list) end
   table.sort(list)
   local count = 0
   for i = 1, #list do
@@ -231,7 +254,7 @@ end
 ---@param cursor integer bytes before the place
 ---@param scope kavach.prompt.scope
 ---@return integer start so many bytes before the place are what a choice takes the place of
----@return string[] choices sorted
+---@return string[] choices sorted; of more than 2000, the first are
 function M.at(text, cursor, scope)
   local before, rest = text:sub(1, cursor), text:sub(cursor + 1)
   local start, choices = command(before, rest, scope)
