@@ -96,6 +96,7 @@ static void drop_repeated(kv_history *history) {
 /* The last ones, as many as may be. */
 static void shorten(kv_history *history) {
   size_t first = 0, bytes = history->bytes;
+  if (!too_much(history)) return;
   while (history->count - first > KV_HISTORY_MOST || bytes > KV_HISTORY_BYTES_MOST)
     bytes -= history->entries[first++].size;
   for (size_t i = 0; i < first; i++) free(history->entries[i].text);

@@ -24,8 +24,8 @@ describe("the terminal of a prompt's front end", function()
     for what, ending in pairs {
       ["left 7"] = function() f:send("BYE", "\7") end,
       ["left 1"] = function() f.stream:close() end,
-      ["left 143"] = function() program.shell("kill " .. front.process()) end,
-      ["left 129"] = function() program.shell("kill -HUP " .. front.process()) end,
+      ["left 143"] = function() program.shell("kill " .. f:process()) end,
+      ["left 129"] = function() program.shell("kill -HUP " .. f:process()) end,
     } do
       opens():begin():type("some text"):with "some text"
       ending()
@@ -48,13 +48,16 @@ describe("the terminal of a prompt's front end", function()
 
   it("is told to the session to be gone", function()
     opens():begin()
-    program.shell("kill " .. front.process())
+    program.shell("kill " .. f:process())
     assert.equal("\1", f:expect "END")
     f:close()
     opens():begin()
+    local process = f:process()
     f.tmux:close()
     assert.equal("\1", f:expect "END")
-    assert.is_true(host.eventually(function() return not pcall(front.process) end))
+    assert.is_true(host.eventually(function()
+      return not host.slurp("/proc/" .. process .. "/stat")
+    end))
     f = nil
   end)
 
@@ -70,7 +73,7 @@ describe("the terminal of a prompt's front end", function()
   it("is mended by the next after a kill that cannot be caught", function()
     f = front.open { shell = true }
     f:begin()
-    program.shell("kill -9 " .. front.process())
+    program.shell("kill -9 " .. f:process())
     f:with "Killed"
     f.stream:close()
     -- A shell mends it for itself, but not for its children.

@@ -31,7 +31,8 @@ function M.open(options)
   local self = setmetatable({ folder = folder, remove = remove, bytes = "" }, Front)
   assert(os.execute("mkfifo " .. folder .. "/fifo"))
   self.listener = assert(stream.listen(folder .. "/socket"))
-  self.line = ("env LC_ALL=C.UTF-8 %s %s %s/socket %s/fifo %s %s"):format(options.env or "", M.rig,
+  -- LeakSanitizer stops a process with signals to look at it, which hangs where they are blocked.
+  self.line = ("env LC_ALL=C.UTF-8 ASAN_OPTIONS=detect_leaks=0 %s %s %s/socket %s/fifo %s %s"):format(options.env or "", M.rig,
     folder, folder, M.program, options.words or "")
   if options.shell then
     self.tmux = tmux.open(folder, "env PS1=shell% ENV= sh -i")
@@ -125,14 +126,14 @@ function Front:print(text)
   return self
 end
 
---- The number of its process: on the command lines of others, its program is not the first word.
-function M.process()
-  for _, pid in ipairs(host.processes(M.program)) do
+--- The number of its process, or nil: a child of the terminal's shell.
+function Front:process()
+  local shell = self.tmux:run("display-message -p -t spec \"#{pane_pid}\""):match "%d+"
+  for pid in (host.slurp(("/proc/%s/task/%s/children"):format(shell, shell)) or ""):gmatch "%d+" do
     if (host.slurp("/proc/" .. pid .. "/cmdline") or ""):match "^[^%z]*" == M.program then
-      return pid
+      return tonumber(pid)
     end
   end
-  error "no front end"
 end
 
 function Front:close()
