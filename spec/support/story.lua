@@ -130,6 +130,7 @@ end
 function Story:tell(text)
   local expected, last = self.expected or {}, nil
   self.expected = expected
+  if expected[#expected] == self.prompt:gsub(" $", "") then table.remove(expected) end
   for _, line in ipairs(parse(self, text)) do
     local keys = line.shown == "" and line.typed
     if keys then

@@ -11,7 +11,8 @@ local plain = require "kavach.plain"
 
 local M = {}
 
-local running = {} -- by name
+local running = {} -- schedules by name
+local batches = {} -- and what they are of
 
 local NAME = { type = "string", required = true }
 
@@ -64,15 +65,20 @@ local function register()
 end
 
 ---Has a batch reachable until what is returned is closed, or says why it is not.
----@param name string
+---@param batch kavach.Batch
 ---@param schedule kavach.batch.schedule
 ---@return table handle
 ---@return kavach.Error? unreachable
-function M.open(name, schedule)
+function M.open(batch, schedule)
+  local name = batch.name
   if not next(running) then register() end
-  running[name] = schedule
+  running[name], batches[name] = schedule, batch
   local _, why = control.listen()
-  return setmetatable({}, { __close = function() running[name] = nil end }), why
+  return setmetatable({}, { __close = function() running[name], batches[name] = nil, nil end }), why
 end
+
+---The batches that this process runs, by name.
+---@return table<string, kavach.Batch>
+function M.batches() return batches end
 
 return M

@@ -151,7 +151,7 @@ local function conduct(self, how)
     limits = self.batch.options, finished = self.finished, is_behind = how.is_behind,
     guess_ms = self.batch.options.sandbox ~= false and GUEST_GUESS_MS or 0,
   }
-  local _ <close>, unreachable = control.open(self.batch.name, self.schedule)
+  local _ <close>, unreachable = control.open(self.batch, self.schedule)
   local held, trouble = self.lock:hold()
   if not held then return nil, trouble end
   local finished = 0

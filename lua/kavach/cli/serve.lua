@@ -1,7 +1,7 @@
 --- `kavach serve`: a host with a sandbox that others connect to, in the foreground.
 
 local FAILURE <const> = 125
-local FAREWELL_MS <const> = 2000
+local FAREWELL_MS <const>, HOUR_MS <const> = 2000, 3600000
 local NOT_EXECUTABLE <const>, NOT_FOUND <const>, ENOENT <const> = 126, 127, 2
 
 local function configure(parser)
@@ -47,7 +47,7 @@ local function wait_for_signal()
   for i, number in ipairs { 1, 2, 15 } do -- SIGHUP, SIGINT, SIGTERM
     handles[i] = core.signal(number, function() over:set(number) end)
   end
-  over:wait()
+  repeat until over:wait(HOUR_MS) -- with a timer: signals alone do not keep a loop going
   for _, handle in ipairs(handles) do handle:close() end
 end
 

@@ -2,6 +2,7 @@
 
 local core = require "kavach.core"
 local later = require "kavach.later"
+local scheduler = require "kavach.task.scheduler"
 
 local plain, tables = later "kavach.plain", later "kavach.cli.table"
 local show, trace = later "kavach.prompt.show", later "kavach.prompt.trace"
@@ -76,7 +77,7 @@ function Jobs:adopt(text, task)
   local job = add(self, text)
   job.task, job.stopped = task, true
   self.session:announce(("interrupted; it still cleans up: [%d]"):format(job.number))
-  self.session.realm:start(function()
+  scheduler.background(function()
     pcall(task.await, task)
     remove(self, job)
   end)

@@ -281,8 +281,10 @@ end
 --- Leaves, unless what would end with it is to go on: then it is asked first.
 function Session:leave()
   local list = self.ends and self.ends() or {}
-  local count = self.jobs:count()
-  if count > 0 then table.insert(list, 1, count == 1 and "a job" or count .. " jobs") end
+  local jobs = self.jobs:count()
+  local tasks = self.realm.count - jobs - 1 -- this one is the realm's, too
+  if tasks > 0 then table.insert(list, 1, tasks == 1 and "a task" or tasks .. " tasks") end
+  if jobs > 0 then table.insert(list, 1, jobs == 1 and "a job" or jobs .. " jobs") end
   if #list > 0 then
     local answer = self:ask(("%s would end: leave? [y/N] "):format(table.concat(list, " and ")))
     if not answer:lower():find "^%s*y" then return end

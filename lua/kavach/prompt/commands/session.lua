@@ -18,11 +18,38 @@ M.quit = {
   run = function(session) session:leave() end,
 }
 
+local LINE_SHOWN <const> = 60
+
+-- How a batch of this process stands, and its jobs that run.
+local function batch_text(session, name, batch)
+  local plain, tables = require "kavach.plain", require "kavach.cli.table"
+  local snapshot = batch.schedule:snapshot()
+  local rows = { { "  JOB", "AGE", "ATTEMPT", "LAST LINE" } }
+  for i, each in ipairs(snapshot.running) do
+    rows[i + 1] = { "  " .. plain.text(each.job), tables.age(each.age_ms), tostring(each.attempt),
+      tables.cut(plain.text(each.last_line or ""), LINE_SHOWN) }
+  end
+  local head = ("batch %s: %s%s\n"):format(name,
+    require("kavach.cli.batch.words").tally(snapshot.counts), snapshot.paused and ", paused" or "")
+  return #rows == 1 and head or head .. tables.text(rows, session.size.columns)
+end
+
+-- Those of this process, in order; none is loaded for it.
+local function running_batches()
+  local control = package.loaded["kavach.batch.control"]
+  local names, batches = {}, control and control.batches() or {}
+  for name in next, batches do names[#names + 1] = name end
+  table.sort(names)
+  return names, batches
+end
+
 M.jobs = {
-  summary = "List what runs in the background: & EXPR starts it, .kill N ends it.",
+  summary = "List what runs in the background (& EXPR starts it), and the jobs of a batch.",
   run = function(session)
-    if session.jobs:count() == 0 then return session:print "nothing runs in the background\n" end
-    session:print(session.jobs:table())
+    local names, batches = running_batches()
+    for _, name in ipairs(names) do session:print(batch_text(session, name, batches[name])) end
+    if session.jobs:count() > 0 then return session:print(session.jobs:table()) end
+    if #names == 0 then session:print "nothing runs in the background\n" end
   end,
 }
 
