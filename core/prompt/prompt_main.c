@@ -96,7 +96,10 @@ static void begin(kv_front *front, const char *history) {
   front->completes_until = -1;
   front->screen.dumb = !edits(front);
   if (kv_history_open(&front->history, history, &warning) < 0) {
-    kv_terminal_format(&front->terminal, "history: %s\n", warning.message);
+    static const char what[] = "history: ";
+    kv_screen_print(&front->screen, what, sizeof what - 1);
+    kv_screen_print(&front->screen, warning.message, strlen(warning.message));
+    kv_screen_print(&front->screen, "\n", 1);
   }
   say_hello(front);
 }

@@ -77,9 +77,7 @@ static void draw_row(kv_screen *screen, size_t index, size_t *at, int *column) {
   if (same == old->count && same == new->count) return;
   to_row(screen, *at, index);
   if (*at != index || *column != width) to_column(screen, width);
-  /* What is longer than what was is written over it, unless wide characters would be cut. */
-  bool over = same == old->count;
-  if (!over) say(screen, ERASE_RIGHT);
+  if (same < old->count) say(screen, ERASE_RIGHT);
   put_text(screen, new->text + same, new->count - same);
   *at = index;
   *column = new->width < screen->terminal->columns ? new->width : -1;

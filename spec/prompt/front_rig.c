@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { SESSION = 3, PRINTED = 4 };
+enum { SESSION = 3, PRINTED = 4, PIPE_SIZE = 1 << 20 };
 
 static int connect_to(const char *path) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -30,6 +30,7 @@ int main(int argc, char **argv) {
   if (argc < 4) return 64;
   int session = connect_to(argv[1]);
   int printed = fcntl(open(argv[2], O_RDWR | O_CLOEXEC), F_DUPFD_CLOEXEC, PRINTED);
+  fcntl(printed, F_SETPIPE_SZ, PIPE_SIZE);
   if (give(session, SESSION) < 0 || give(printed, PRINTED) < 0) {
     perror("front_rig");
     return 1;

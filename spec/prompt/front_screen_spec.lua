@@ -1,5 +1,6 @@
 local front = require "support.front"
 local host = require "support.host"
+local program = require "support.program"
 
 describe("on the screen, the front end of a prompt", function()
   local f
@@ -61,6 +62,15 @@ describe("on the screen, the front end of a prompt", function()
     f:begin():type("x"):keys("Enter")
     f:expect "SUBMIT"
     f:print("printed\n"):send("BUSY"):ready("next> "):shows { "printed", "> x", "next>" }
+    f:type("y"):keys("Enter")
+    f:expect "SUBMIT"
+    local process = f:process()
+    assert.equal(0, (program.shell("kill -STOP " .. process)))
+    f:print(("much\n"):rep(60000)):send("BUSY"):ready "last> "
+    assert.equal(0, (program.shell("kill -CONT " .. process)))
+    f:with "last>"
+    local lines = f:lines()
+    assert.same({ "much", "next> y", "last>" }, { table.unpack(lines, #lines - 2) })
   end)
 
   -- #memory: a sanitizer keeps what is freed for a while.

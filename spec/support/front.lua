@@ -32,8 +32,8 @@ function M.open(options)
   assert(os.execute("mkfifo " .. folder .. "/fifo"))
   self.listener = assert(stream.listen(folder .. "/socket"))
   -- LeakSanitizer stops a process with signals to look at it, which hangs where they are blocked.
-  self.line = ("env LC_ALL=C.UTF-8 ASAN_OPTIONS=detect_leaks=0 %s %s %s/socket %s/fifo %s %s"):format(options.env or "", M.rig,
-    folder, folder, M.program, options.words or "")
+  self.line = ("env LC_ALL=C.UTF-8 ASAN_OPTIONS=detect_leaks=0 %s %s %s/socket %s/fifo %s %s")
+    :format(options.env or "", M.rig, folder, folder, M.program, options.words or "")
   if options.shell then
     self.tmux = tmux.open(folder, "env PS1=shell% ENV= sh -i")
     self:keys(self.line, "Enter")
