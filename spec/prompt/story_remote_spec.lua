@@ -81,11 +81,11 @@ PROMPT>
       local kavach = require "kavach"
       local batch = kavach.batch { name = "naps", jobs = 2, sandbox = false }
       for i = 1, 4 do
-        batch:job { id = "nap-" .. i, command = "echo lies down; read x < ]] .. folder .. [[/wake" }
+        batch:job { id = "nap-" .. i, command = "echo lies down; "
+          .. "until [ -e ]] .. folder .. [[/wake ]; do sleep 0.05; done" }
       end
       return batch
     ]])
-    assert(os.execute("mkfifo " .. folder .. "/wake"))
     local s = connect(tostring(serving:pid()))
     s.tmux:with(s.prompt:gsub(" $", ""))
     s:tell((([[
@@ -103,7 +103,7 @@ PROMPT> .quit
 left with 0
 ]]):gsub("PROMPT> ?", s.prompt)))
     assert.matches("naps", first)
-    for _ = 1, 4 do host.write(folder .. "/wake", "up\n") end
+    host.write(folder .. "/wake", "")
     assert.equal(0, serving:wait().exit_code)
   end)
 end)

@@ -5,6 +5,7 @@
 
 local assert = require "luassert"
 local host = require "support.host"
+local lfs = require "lfs"
 local program = require "support.program"
 local tmux = require "support.tmux"
 
@@ -91,6 +92,15 @@ local function parse(self, text)
     list[#list + 1] = { shown = shown, typed = typed, entered = entered }
   end
   return list
+end
+
+--- The number of the QEMU that was started from this prompt: it runs in a folder of its own.
+function Story:qemu()
+  for _, pid in ipairs(host.processes "qemu-system") do
+    local folder = lfs.symlinkattributes(("/proc/%d/cwd"):format(pid), "target") or ""
+    if folder:sub(1, #self.folder) == self.folder then return pid end
+  end
+  error "there is no QEMU"
 end
 
 -- What is typed for a line: 'words in quotes' as they are, others by tmux's names of keys; but

@@ -101,15 +101,26 @@ M.logs = {
 
 local ESCAPE <const> = "~."
 
+-- What terminals answer when a shell asks them (ECMA-48, 8.3.14 and 8.3.35): nobody types that.
+local ANSWER <const> = "^\27%[[%d;?>]*[Rcn]"
+
 -- The keys that go on to the guest, and whether they ask to leave: "~." at a line's beginning.
 local function leaves(state, keys)
-  local out = {}
-  for key in keys:gmatch "." do
-    if state.tilde and key == "." then return table.concat(out), true end
-    if state.tilde then out[#out + 1] = "~" end
-    state.tilde = state.fresh and key == "~"
-    if not state.tilde then out[#out + 1] = key end
-    state.fresh = key == "\r" or key == "\n"
+  local out, at = {}, 1
+  while at <= #keys do
+    local answer = keys:match(ANSWER, at)
+    local key = answer or keys:sub(at, at)
+    at = at + #key
+    if answer then
+      out[#out + 1] = answer
+    elseif state.tilde and key == "." then
+      return table.concat(out), true
+    else
+      if state.tilde then out[#out + 1] = "~" end
+      state.tilde = state.fresh and key == "~"
+      state.fresh = key == "\r" or key == "\n"
+      if not state.tilde then out[#out + 1] = key end
+    end
   end
   return table.concat(out), false
 end
