@@ -36,7 +36,7 @@ function Terminal:await(text)
       return
     end
     local bytes = self.process:read()
-    if not bytes then error(("the terminal did not show %q, but %q"):format(text, self.shown), 0) end
+    if not bytes then error(("it does not show %q, but %q"):format(text, self.shown), 0) end
     self.shown = self.shown .. bytes
   end
 end
@@ -91,7 +91,7 @@ end
 
 local QUIET <const> = {}
 local BUSY <const> = {
-  ("& while true do kavach.sleep(%d) print 'event of a batch, 60 bytes or so, as it has them' end"):format(EVENTS_MS),
+  ("& while true do kavach.sleep(%d) print '%s' end"):format(EVENTS_MS, ("event "):rep(10)),
   "& for _ = 1, 4 do kavach.spawn(function() while true do local b = kavach.sandbox "
     .. "{ template = false, memory_limit_mb = 128 } if b then b:destroy() end end end) end",
 }
@@ -121,8 +121,11 @@ local function completion(runs)
     globals[i], fields[i] = time("x = name_0", NAMES - 1), time("many.name_0", NAMES - 1)
   end
   globals[0], fields[0] = nil, nil
-  return { what = ("Tab among %d globals"):format(NAMES), unit = "ms", ours = globals, at_most = 10 },
-    { what = ("Tab among %d fields"):format(NAMES), unit = "ms", ours = fields, at_most = 10 }
+  local function line(what, ours)
+    what = ("Tab among %d %s"):format(NAMES, what)
+    return { what = what, unit = "ms", ours = ours, at_most = 10 }
+  end
+  return line("globals", globals), line("fields", fields)
 end
 
 local function paste(folder)
@@ -148,7 +151,7 @@ return function(runs)
   local globals, fields = completion(runs)
   local lines = {
     ratio, absolute,
-    { what = "a key's echo, nothing else going on", unit = "ms", ours = echoes(folder.path, QUIET) },
+    { what = "a key's echo", unit = "ms", ours = echoes(folder.path, QUIET) },
     { what = "a key's echo, four VMs booting and 1 000 lines a second", unit = "ms",
       ours = echoes(folder.path, BUSY), at_most = 5 },
     globals, fields,

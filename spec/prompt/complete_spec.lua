@@ -208,7 +208,8 @@ describe("completion of commands", function()
   it("offers what they take", function()
     for text, expected in pairs {
       [".attach |"] = { "box-1", "box-2", "web" }, [".attach b|"] = { "box-1", "box-2" },
-      [".stop 1|"] = { "1", "13" }, [".stop w|"] = { "web" }, [".load lu|"] = { "lua/" }, [".type pr|"] = { "print" },
+      [".stop 1|"] = { "1", "13" }, [".stop w|"] = { "web" }, [".load lu|"] = { "lua/" },
+      [".type pr|"] = { "print" },
       [".ps |"] = {}, [".none |"] = {}, [".attach web b|"] = {},
     } do
       assert.same(expected, first(text), text)

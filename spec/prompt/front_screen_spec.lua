@@ -58,10 +58,11 @@ describe("on the screen, the front end of a prompt", function()
     f:shows { "1", "2", "3", "> abc日" }
   end)
 
-  it("prints what the host did before a prompt before it", function()
+  it("prints what an entry does behind it, and all before the next prompt", function()
     f:begin():type("x"):keys("Enter")
     f:expect "SUBMIT"
-    f:print("printed\n"):send("BUSY"):ready("next> "):shows { "printed", "> x", "next>" }
+    f:send("BUSY"):print("printed\n"):send("OUTPUT", "said\n"):ready "next> "
+    f:shows { "> x", "printed", "said", "next>" }
     f:type("y"):keys("Enter")
     f:expect "SUBMIT"
     local process = f:process()
@@ -70,7 +71,7 @@ describe("on the screen, the front end of a prompt", function()
     assert.equal(0, (program.shell("kill -CONT " .. process)))
     f:with "last>"
     local lines = f:lines()
-    assert.same({ "much", "next> y", "last>" }, { table.unpack(lines, #lines - 2) })
+    assert.same({ "much", "much", "last>" }, { table.unpack(lines, #lines - 2) })
   end)
 
   -- #memory: a sanitizer keeps what is freed for a while.

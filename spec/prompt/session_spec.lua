@@ -150,9 +150,9 @@ describe("a session", function()
     front.session.own.put = function(text) front.session:print(text) end
     front.stuck = true
     front:begin "for i = 1, 1000 do put(('x'):rep(999) .. '\\n') end return 'through'"
-    front:await(function() return front.session.unsent > 200000 end)
+    front:await(function() return front.session.link.unsent > 200000 end)
     kavach.sleep(20)
-    assert.is_true(front.session.unsent < 300000)
+    assert.is_true(front.session.link.unsent < 300000)
     front.stuck = false
     front.changed:wake()
     front:with '"through"\n'

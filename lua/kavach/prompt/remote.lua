@@ -53,9 +53,9 @@ control.register("prompt", {
       extra = own_output,
     }
     session.terminal = params.terminal
-    local control = package.loaded["kavach.batch.control"]
-    local name, batch = next(control and control.batches() or {})
-    session.own.batch = name and batch -- by which a person gets at it
+    local batches = package.loaded["kavach.batch.control"]
+    local _, batch = next(batches and batches.batches() or {})
+    session.own.batch = batch -- by which a person gets at it
     session:serve()
     return {}
   end,

@@ -7,17 +7,15 @@ local environment = require "kavach.prompt.entry.environment"
 local err = require "kavach.err"
 local frame = require "kavach.prompt.frame"
 local later = require "kavach.later"
+local links = require "kavach.prompt.link"
 local scheduler = require "kavach.task.scheduler"
-local waiters = require "kavach.sandbox.waiters"
 
 -- The prompt is there before these are.
-local entries, show, trace =
-  later "kavach.prompt.entry", later "kavach.prompt.show", later "kavach.prompt.trace"
+local entries, perform = later "kavach.prompt.entry", later "kavach.prompt.perform"
+local show, trace = later "kavach.prompt.show", later "kavach.prompt.trace"
 
 local M = {}
 
--- Who prints more than this waits until the terminal has taken some of it.
-local UNSENT_MOST <const> = 256 * 1024
 -- What was interrupted may clean up for so long before the prompt is back without it.
 local PATIENCE_MS <const> = 60
 
@@ -38,46 +36,19 @@ Session.__index = Session
 
 -- ---- out ---------------------------------------------------------------------------------------
 
--- At once if that can be: what an entry prints by other ways comes after its BUSY.
-function Session:send(kind, payload)
-  if self.over then return end
-  local bytes = frame.encode(kind, payload)
-  local sent = self.unsent == 0 and self.write_some(bytes) or 0
-  if sent == #bytes then return end
-  bytes = bytes:sub(sent + 1)
-  self.queue[#self.queue + 1] = bytes
-  self.unsent = self.unsent + #bytes
-  self.changed:wake()
-end
-
--- Writes what could not be sent at once, until the session is over and all is out.
-local function pump(self)
-  while true do
-    self.changed:until_true(function() return #self.queue > 0 or self.over end)
-    if #self.queue == 0 then return end
-    local bytes = table.concat(self.queue)
-    self.queue = {}
-    if not self.write(bytes) then return self:hang_up() end
-    self.unsent = self.unsent - #bytes
-    self.changed:wake()
-  end
-end
-
 --- Shows bytes; waits while very much is on its way to the terminal.
 ---@param text string
 function Session:print(text)
   if text == "" then return end
-  if self.unsent > UNSENT_MOST then
-    self.changed:until_true(function() return self.unsent <= UNSENT_MOST or self.over end)
-  end
-  self:send(frame.OUTPUT, text)
+  self.link:wait_for_room()
+  self.link:send(frame.OUTPUT, text)
 end
 
 --- Says something that happened meanwhile: one line, without waiting. If the terminal takes nothing
 --- any more it is lost.
 ---@param text string visible characters
 function Session:announce(text)
-  if self.unsent <= UNSENT_MOST then self:send(frame.OUTPUT, self:paint("36", text) .. "\n") end
+  if self.link:has_room() then self.link:send(frame.OUTPUT, self:paint("36", text) .. "\n") end
 end
 
 ---@param code string of SGR (ECMA-48, 8.3.117)
@@ -89,7 +60,7 @@ end
 --- From now on keys go to on_keys as they come, and what is printed is not touched; or no more.
 ---@param raw boolean
 function Session:raw(raw)
-  self:send(frame.RAW, raw and "\1" or "\0")
+  self.link:send(frame.RAW, raw and "\1" or "\0")
 end
 
 --- What is wrong, in a line.
@@ -140,6 +111,14 @@ end
 
 local function after_first(_, ...) return table.pack(...) end
 
+--- The function that an entry of Lua stands for; its locals are kept from now on.
+---@param entry kavach.prompt.entry
+---@return function
+function Session:compile(entry)
+  self.kept.declare(entry.names)
+  return assert(load(entry.chunk, entry.chunk_name, "t", self.env))
+end
+
 --- Runs a piece of Lua to its end and shows what it gives.
 ---@param chunk function
 ---@return boolean ok
@@ -153,34 +132,9 @@ function Session:run(chunk)
   return outcome[1]
 end
 
--- What an entry asks for, in its task.
-local perform = {}
-
-function perform.empty() end
-
-function perform.error(self, entry)
-  self:complain(entry.message)
-end
-
-function perform.help(self, entry)
-  require("kavach.prompt.commands").help(self, entry.subject)
-end
-
-function perform.command(self, entry)
-  require("kavach.prompt.commands").run(self, entry.name, entry.rest)
-end
-
-function perform.lua(self, entry)
-  for _, note in ipairs(entry.notes or {}) do self:print(self:paint("33", note) .. "\n") end
-  self.kept.declare(entry.names)
-  local chunk = assert(load(entry.chunk, entry.chunk_name, "t", self.env))
-  if entry.background then return self.jobs:start(entry.source, chunk) end
-  self:run(chunk)
-end
-
 local function ready(self)
   self.state, self.task, self.asked = "ready", nil, nil
-  self:send(frame.READY, "\0" .. self.prompt)
+  self.link:send(frame.READY, "\0" .. self.prompt)
 end
 
 -- Does something in a task of its own, and gives the prompt back: unless it was interrupted, and the
@@ -203,7 +157,7 @@ on[frame.HELLO] = function(self, payload)
   on[frame.SIZE](self, payload:sub(1, 4))
   local flags = payload:byte(5)
   self.colour, self.dumb = flags & frame.COLOUR ~= 0, flags & frame.DUMB ~= 0
-  self:send(frame.WELCOME, string.pack("<I4I4", core.getpid(), self.number))
+  self.link:send(frame.WELCOME, string.pack("<I4I4", core.getpid(), self.number))
   if self.banner then self:print(self.banner .. "\n") end
   ready(self)
 end
@@ -217,7 +171,7 @@ end
 on[frame.SUBMIT] = function(self, payload)
   if self.state == "asking" then
     self.state = "busy"
-    self:send(frame.BUSY)
+    self.link:send(frame.BUSY)
     return self.asked(payload)
   elseif self.state ~= "ready" then
     return "an entry before the prompt was ready"
@@ -225,8 +179,8 @@ on[frame.SUBMIT] = function(self, payload)
   self.count = self.count + 1
   local entry = entries.parse(payload, self.count)
   if entry.kind == "more" or entry.kind == "empty" then self.count = self.count - 1 end
-  if entry.kind == "more" then return self:send(frame.MORE) end
-  self:send(frame.BUSY)
+  if entry.kind == "more" then return self.link:send(frame.MORE) end
+  self.link:send(frame.BUSY)
   entry.source = payload
   self.texts[#self.texts + 1] = entry.kind == "lua" and payload or nil
   begin(self, function() perform[entry.kind](self, entry) end)
@@ -239,7 +193,7 @@ on[frame.COMPLETE] = function(self, payload)
     require("kavach.prompt.scope").of(self))
   local parts = { string.pack("<I4I4", ticket, start) }
   for i, choice in ipairs(choices) do parts[i + 1] = choice .. "\0" end
-  self:send(frame.CHOICES, table.concat(parts))
+  self.link:send(frame.CHOICES, table.concat(parts))
 end
 
 -- What does not end at once is left behind, as a job, and the prompt comes back.
@@ -261,7 +215,7 @@ end
 on[frame.END] = function(self, payload)
   if payload ~= "\0" then return self:hang_up() end
   if self.state ~= "ready" then return end
-  self:send(frame.BUSY)
+  self.link:send(frame.BUSY)
   begin(self, function() self:leave() end)
 end
 
@@ -273,7 +227,7 @@ end
 function Session:ask(question)
   return scheduler.wait(function(done)
     self.state, self.asked = "asking", done
-    self:send(frame.READY, string.char(frame.ANSWER) .. question)
+    self.link:send(frame.READY, string.char(frame.ANSWER) .. question)
     return function() self.state = "busy" end
   end)
 end
@@ -289,55 +243,41 @@ function Session:leave()
     local answer = self:ask(("%s would end: leave? [y/N] "):format(table.concat(list, " and ")))
     if not answer:lower():find "^%s*y" then return end
   end
-  self:send(frame.BYE, "\0")
+  self.link:send(frame.BYE, "\0")
   self:finish()
 end
 
 --- The front end is gone, or is to be.
 function Session:hang_up()
-  self.queue, self.unsent = {}, 0
+  self.link:close(true)
   self:finish()
 end
 
 function Session:finish()
   if self.over then return end
   self.over = true
+  self.link:close()
   self.realm:cancel "the prompt was left"
-  self.changed:wake()
 end
 
-local function receive(self, bytes)
-  self.decoder:feed(bytes)
-  while not self.over do
-    local kind, why, payload = self.decoder:next()
-    if not kind and not why then return end
-    local wrong = not kind and why or nil
-    if kind then
-      wrong = (self.state ~= "new" or kind == frame.HELLO) and on[kind](self, payload)
-        or self.state == "new" and kind ~= frame.HELLO and "a frame before HELLO" or nil
-    end
-    if wrong then return self:hang_up() end
-  end
+-- A front end says HELLO first.
+local function take(self, kind, payload)
+  if self.state == "new" and kind ~= frame.HELLO then return "a frame before HELLO" end
+  return on[kind](self, payload)
 end
 
 --- Is the prompt until it is left, or its front end is gone.
 function Session:serve()
-  local writer = scheduler.background(pump, self)
+  local writer = scheduler.background(self.link.pump, self.link)
   local unwatch = require("kavach.prompt.events").watch(self)
-  while not self.over do
-    local bytes = self.read()
-    if not bytes then break end
-    receive(self, bytes)
-  end
+  local fine, why = pcall(self.link.receive, self.link, function(...) return take(self, ...) end)
   unwatch()
   self:finish()
   writer:await()
+  if not fine then error(why, 0) end -- who serves was called off
 end
 
----@class kavach.prompt.options
----@field read fun(): string? what the front end says; waits
----@field write fun(bytes: string): boolean? waits
----@field write_some fun(bytes: string): integer|false|nil how many it took; does not wait
+---@class kavach.prompt.options: kavach.prompt.link.ends
 ---@field globals table
 ---@field prompt string
 ---@field banner? string shown first
@@ -350,10 +290,8 @@ function M.new(options)
   last_number = last_number + 1
   require("kavach.prompt.coroutines").record()
   local self = setmetatable({
-    number = last_number, read = options.read, write = options.write,
-    write_some = options.write_some, ends = options.ends,
-    prompt = options.prompt, banner = options.banner,
-    state = "new", queue = {}, unsent = 0, changed = waiters.new(), decoder = frame.decoder(),
+    number = last_number, link = links.new(options), ends = options.ends,
+    prompt = options.prompt, banner = options.banner, state = "new", over = false,
     count = 0, kept_results = 0, texts = {}, loaded = {}, size = { columns = 80, rows = 24 },
   }, Session)
   self.own = { kavach = options.globals.kavach == nil and require "kavach" or nil }

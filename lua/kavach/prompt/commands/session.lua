@@ -65,10 +65,7 @@ M.trace = {
 ---@return function?
 local function expression(session, rest, usage)
   local entry = entries.parse(rest, session.count)
-  if entry.kind == "lua" and not entry.background then
-    session.kept.declare(entry.names)
-    return assert(load(entry.chunk, entry.chunk_name, "t", session.env))
-  end
+  if entry.kind == "lua" and not entry.background then return session:compile(entry) end
   session:complain(entry.kind == "error" and entry.message
     or entry.kind == "more" and "the expression is not finished"
     or ("what is it to do? .%s"):format(usage))
