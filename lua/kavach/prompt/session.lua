@@ -137,7 +137,7 @@ local function ready(self)
   self.link:send(frame.READY, "\0" .. self.prompt)
 end
 
--- Does something in a task of its own, and gives the prompt back: unless it was interrupted, and the
+-- Does something in a task of its own, and gives the prompt back, unless it was interrupted and the
 -- prompt is back already.
 local function begin(self, fn)
   self.state = "busy"
