@@ -4,6 +4,7 @@
 local events = require "kavach.cli.batch.events"
 local host = require "support.host"
 local program = require "support.program"
+local story = require "support.story"
 
 --- The marked blocks: a list of { language, mark, code, line }.
 local function blocks(path)
@@ -55,10 +56,10 @@ end
 describe("the README", function()
   local all = blocks "README.md"
 
-  it("has examples in sh and Lua", function()
+  it("has examples in sh and Lua, and at the prompt", function()
     local languages = {}
     for _, block in ipairs(all) do languages[block.language] = true end
-    assert.same({ sh = true, lua = true }, languages)
+    assert.same({ sh = true, lua = true, console = true }, languages)
   end)
 
   -- #stock: some start stock Lua, which cannot load a module that was built with sanitizers.
@@ -82,7 +83,23 @@ describe("the README", function()
     end)
   end
 
-  for _, block in ipairs(all) do (block.mark == "run" and works or is_in_its_file)(block) end
+  -- What is entered at a prompt, and what that shows; it may show more, and events at any time.
+  local function is_a_story(block)
+    it(("has a story in line %d that comes out so #vm"):format(block.line), function()
+      local teller = story.open { columns = 100 }
+      teller:follow(block.code)
+      teller:close()
+    end)
+  end
+
+  local checks = { run = works, prompt = is_a_story }
+  for _, block in ipairs(all) do (checks[block.mark] or is_in_its_file)(block) end
+
+  it("names every command of the prompt, and none that does not exist", function()
+    local text, commands = section "The prompt", require("kavach.prompt.commands").all()
+    for name in pairs(commands) do assert.matches("`%." .. name .. "%f[^%a]", text) end
+    for name in text:gmatch "`%.(%a+)" do assert.is_not_nil(commands[name], name) end
+  end)
 
   it("starts with the two commands that a fresh clone needs", function()
     for _, script in ipairs { "scripts/quickstart", "scripts/test" } do

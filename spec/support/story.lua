@@ -82,6 +82,40 @@ function Story:await(expected, whole)
   end
 end
 
+-- The lines behind the entry of that number.
+local function behind(self, number)
+  local lines, count, out = self.tmux:lines(true), 0, {}
+  for _, line in ipairs(lines) do
+    if line:sub(1, #self.prompt) == self.prompt and line ~= self.prompt then
+      count = count + 1
+    elseif count == number then
+      out[#out + 1] = line
+    end
+  end
+  return out, lines
+end
+
+function Story:await_prompt(number)
+  local prompt, lines = self.prompt:gsub(" $", ""), nil
+  assert.is_true(host.eventually(function()
+    local list
+    list, lines = behind(self, number)
+    return list[#list] == prompt
+  end), "no prompt in\n" .. table.concat(lines or {}, "\n"))
+end
+
+function Story:await_line(number, pattern)
+  local lines
+  assert.is_true(host.eventually(function()
+    local list
+    list, lines = behind(self, number)
+    for _, line in ipairs(list) do
+      if line:find(pattern) then return true end
+    end
+    return false
+  end), pattern .. " is not shown in\n" .. table.concat(lines or {}, "\n"))
+end
+
 local function parse(self, text)
   local list = {}
   for line in text:gmatch "([^\n]*)\n" do
@@ -132,6 +166,24 @@ function Story:ready_for(line)
     before[#before + 1] = line.shown:match "^.*%[y/N%]"
   end
   return before
+end
+
+--- Follows a story that has only the lines that matter: each is shown, in this order, behind what
+--- was entered before it.
+---@param text string
+function Story:follow(text)
+  local entered = 0
+  for line in text:gmatch "([^\n]*)\n" do
+    local keys = line:sub(1, #self.prompt) == self.prompt and line:sub(#self.prompt + 1)
+    if keys then
+      self:await_prompt(entered)
+      entered = entered + 1
+      self.tmux:type(keys)
+      self.tmux:keys "Enter"
+    else
+      self:await_line(entered, pattern_of(line))
+    end
+  end
 end
 
 --- Tells a story: does what was done, each as soon as the screen is as it was then, and holds the

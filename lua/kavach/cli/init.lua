@@ -83,7 +83,8 @@ end
 -- ---- help and usage ---------------------------------------------------------------------------
 
 local USAGE = [==[
-Usage: kavach [FILE.lua [ARG…]]     run a script, or the prompt
+Usage: kavach                       the prompt, on a terminal; else the script on standard input
+       kavach FILE.lua [ARG…]       run a script; -i: then the prompt
        kavach COMMAND [OPTION…] …   see kavach COMMAND --help
 ]==]
 
