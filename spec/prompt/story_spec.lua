@@ -1,4 +1,5 @@
 local host = require "support.host"
+local program = require "support.program"
 local story = require "support.story"
 
 -- Each is a transcript of a terminal: see support.story.
@@ -229,6 +230,28 @@ kavach>                                 ⟵ C-d
 what the script does would end: leave? [y/N] y  ⟵ y Enter
 left with 0
 ]]
+  end)
+
+  it("one tries a policy on the evidence of a host", function()
+    s = story.open { rows = 120, columns = 100, before = function(folder)
+      local made = { program.run("emulator", "init", folder .. "/platform", "--product", "genoa") }
+      assert.equal(0, made[1], made[3])
+      local code, bytes, errors = program.run("emulator", "report", folder .. "/platform",
+        "--report-data", ("ab"):rep(64))
+      assert.equal(0, code, errors)
+      host.write(folder .. "/evidence.json", bytes)
+      return ""
+    end }
+    s.tmux:with "kavach>"
+    s.tmux:type("evidence = assert(kavach.attest.load '" .. s.folder .. "/evidence.json')\r")
+    s.tmux:type "decision = kavach.attest.verify(evidence, kavach.policy.strict())\r"
+    s.tmux:type "decision.allow\r"
+    s.tmux:with "\nfalse\n"
+    s.tmux:type "decision\r"
+    local shown = s.tmux:with "checks passed"
+    assert.matches("why +simulated root not allowed", shown)
+    s.tmux:type "kavach.report.parse(evidence.report)\r"
+    assert.matches("policy +0x30000  SMT, ABI 0%.0", s.tmux:with "chip_id")
   end)
 
   it("one leaves, and is asked if something would end", function()
