@@ -8,13 +8,14 @@ local function configure(parser)
     .. "or the name or id of a sandbox in it."):argname "WHERE"
   parser:epilog [[
 Without --connect it is what kavach is on a terminal: a prompt of its own. With it the
-entries are run in that host, beside what it does: its globals, its sandboxes, its batch.
-Several may be connected; who leaves ends nothing but what was begun with & there.
+entries are run in that host, beside what it does: its globals, its sandboxes, its
+batch. Several may be connected; who leaves ends nothing but what was begun there.
 
-At the prompt .help lists its commands, NAME? explains a part of kavach, and Ctrl-D leaves.
+At the prompt .help lists its commands, NAME? explains a part of kavach, and Ctrl-D
+leaves.
 
-Exit codes: 0 it was left; 1 there is no terminal or no such host, or the host has ended;
-64 usage.
+Exit codes: 0 it was left; 1 there is no terminal or no such host, or the host has
+ended; 64 usage.
 
 Examples:
    kavach

@@ -294,7 +294,7 @@ function M.new(options)
     prompt = options.prompt, banner = options.banner, state = "new", over = false,
     count = 0, kept_results = 0, texts = {}, loaded = {}, size = { columns = 80, rows = 24 },
   }, Session)
-  self.own = { kavach = options.globals.kavach == nil and require "kavach" or nil }
+  self.own = { kavach = rawget(options.globals, "kavach") == nil and require "kavach" or nil }
   local extra = options.extra and options.extra(self) or {}
   for name, value in next, extra do self.own[name] = value end
   self.globals = options.globals

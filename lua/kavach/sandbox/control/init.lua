@@ -69,7 +69,8 @@ function control.listen(options)
     if not ok then return nil, why end
     control.path = path
   end
-  return not options.path and true or listen_at(options.path)
+  if not options.path then return true end
+  return listen_at(options.path)
 end
 
 ---Ends it, when the calls that are under way are answered and the answers are read, or after `ms`.
