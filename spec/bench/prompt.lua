@@ -96,6 +96,24 @@ local BUSY <const> = {
     .. "{ template = false, memory_limit_mb = 128 } if b then b:destroy() end end end) end",
 }
 
+-- From Ctrl-C to the prompt, in ms, while an entry runs.
+local function interrupts(folder, entry, runs)
+  local terminal <close> = open(folder, support.kavach)
+  terminal:await "kavach> "
+  local list = {}
+  for i = 1, runs do
+    terminal:type(entry .. "\r")
+    terminal:await " s" -- its age: it runs
+    local begun = core.hrtime()
+    terminal:type "\3"
+    terminal:await "kavach> "
+    list[i] = (core.hrtime() - begun) / 1e6
+  end
+  return list
+end
+
+local CAUGHT <const> = "while true do pcall(function() while true do end end) end"
+
 -- ---- completion and paste ----------------------------------------------------------------------
 
 local function completion(runs)
@@ -154,6 +172,12 @@ return function(runs)
     { what = "a key's echo", unit = "ms", ours = echoes(folder.path, QUIET) },
     { what = "a key's echo, four VMs booting and 1 000 lines a second", unit = "ms",
       ours = echoes(folder.path, BUSY), at_most = 5 },
+    { what = "Ctrl-C to the prompt, in a loop", unit = "ms", at_most = 100,
+      ours = interrupts(folder.path, "while true do end", runs) },
+    { what = "Ctrl-C to the prompt, in a loop that catches errors", unit = "ms", at_most = 100,
+      ours = interrupts(folder.path, CAUGHT, runs) },
+    { what = "Ctrl-C to the prompt, in a wait", unit = "ms", at_most = 100,
+      ours = interrupts(folder.path, "kavach.sleep(60000)", runs) },
     globals, fields,
     { what = "a paste of 1 MiB, entered and run", unit = "ms", ours = pastes },
   }

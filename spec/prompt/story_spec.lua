@@ -254,6 +254,30 @@ left with 0
     assert.matches("policy +0x30000  SMT, ABI 0%.0", s.tmux:with "chip_id")
   end)
 
+  it("one stops it for a while, and comes back", function()
+    s = story.open { shell = true }
+    s.tmux:with "kavach>"
+    s.tmux:type "x = 41\r"
+    s.tmux:type "half of a line"
+    s.tmux:with "kavach> half of a line"
+    s.tmux:keys "C-z"
+    s.tmux:with "shell%"
+    s.tmux:type "echo in the $((1 + 1))nd\r"
+    s.tmux:with "in the 2nd"
+    s.tmux:type "fg\r"
+    s.tmux:with "half of a line" -- again
+    s.tmux:keys("C-u", "x", "Enter")
+    s.tmux:with "kavach> x\n41\nkavach>"
+    s.tmux:type "kavach.sleep(60000)\r"
+    s.tmux:with " s\n"
+    s.tmux:keys "C-z"
+    s.tmux:type "echo in the $((1 + 2))rd\r"
+    s.tmux:with "in the 3rd"
+    s.tmux:type "fg\r"
+    s.tmux:keys "C-c"
+    s.tmux:with "interrupted\nkavach>"
+  end)
+
   it("one leaves, and is asked if something would end", function()
     s = story.open()
     s:tell [[

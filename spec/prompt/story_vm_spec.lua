@@ -1,5 +1,6 @@
 local host = require "support.host"
 local proc = require "kavach.proc"
+local program = require "support.program"
 local story = require "support.story"
 
 describe("at the prompt, with real guests, #vm", function()
@@ -74,6 +75,31 @@ kavach> .attach web
     terminal:with "leave? [y/N]"
     terminal:type "y\r"
     terminal:with "left with 0"
+  end)
+
+  it("one looks after what kavach start has left running", function()
+    s = story.open { columns = 100 }
+    local environment = ("XDG_RUNTIME_DIR=%s XDG_STATE_HOME=%s "):format(s.folder, s.folder)
+    local code, out = program.shell(environment .. program.absolute
+      .. " start --memory 96 --name build 'echo compiles; echo a > /tmp/a; sleep 1000'")
+    assert.same({ 0, "build\n" }, { code, out })
+    s:tell [[
+kavach … .help explains, Tab completes, Ctrl-D leaves.
+kavach> .logs build                     ⟵ '.log' Tab 'b' Tab Enter
+compiles
+kavach> .exec build cat /tmp/a
+a
+kavach> .logs build -f
+compiles
+⟵ <spins> C-c
+interrupted
+kavach> .kill build
+…-1 is gone
+kavach> .logs build
+no sandbox 'build'; .ps lists them
+kavach>                                 ⟵ C-d
+left with 0
+]]
   end)
 
   it("one hears of a sandbox that dies, and sees them all live", function()

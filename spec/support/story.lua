@@ -25,6 +25,7 @@ Story.__index = Story
 ---@field columns? integer
 ---@field rows? integer
 ---@field prompt? string the one that it has
+---@field shell? boolean it runs in a shell, to which its line is typed
 
 --- A terminal with a prompt in it.
 ---@param options? kavach.spec.story.options
@@ -36,9 +37,8 @@ function M.open(options)
   local words = options.before and options.before(folder) or options.words or ""
   local self = setmetatable({ folder = folder, remove = remove,
     prompt = options.prompt or PROMPT, options = options }, Story)
-  self.line = ("env LC_ALL=C.UTF-8 HOME=%s XDG_STATE_HOME=%s/state XDG_RUNTIME_DIR=%s %s %s %s; "
-    .. "echo left with $?; sleep 1000"):format(home, home, home, options.env or "",
-    program.absolute, words)
+  self.line = ("env LC_ALL=C.UTF-8 HOME=%s XDG_STATE_HOME=%s/state XDG_RUNTIME_DIR=%s %s %s %s")
+    :format(home, home, home, options.env or "", program.absolute, words)
   self:again()
   return self
 end
@@ -47,8 +47,14 @@ end
 function Story:again()
   if self.tmux then self.tmux:close() end
   self.expected = nil
-  self.tmux = tmux.open(self.folder, self.line, self.options.columns or COLUMNS,
+  local line = self.options.shell and "env PS1=shell% ENV= sh -i"
+    or self.line .. "; echo left with $?; sleep 1000"
+  self.tmux = tmux.open(self.folder, line, self.options.columns or COLUMNS,
     self.options.rows or ROWS)
+  if self.options.shell then
+    self.tmux:type(self.line)
+    self.tmux:keys "Enter"
+  end
 end
 
 function Story:close()
