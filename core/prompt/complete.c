@@ -13,6 +13,10 @@ void kv_complete_begin(kv_front *front) {
   kv_line line = kv_edit_line(&front->edit);
   kv_bytes text = {0};
   uint8_t head[8];
+  if (front->link.out.size > 0) { /* the session does not even read */
+    kv_front_beep(front);
+    return;
+  }
   if (front->answer || !kv_bytes_add_wide(&text, line.text, line.count)) return;
   kv_put_le(head, ++front->ticket, 4);
   kv_put_le(head + 4, kv_wide_bytes(line.text, line.cursor), 4);

@@ -31,6 +31,10 @@ static bool has_line(const kv_front *front) {
   return front->state == KV_STATE_EDIT || front->state == KV_STATE_WAIT;
 }
 
+static bool wants_terminal(kv_state state) {
+  return state == KV_STATE_EDIT || state == KV_STATE_WAIT || state == KV_STATE_RAW;
+}
+
 static void brackets(kv_front *front, bool on) {
   if (front->screen.dumb || front->brackets == on) return;
   front->brackets = on;
@@ -45,10 +49,15 @@ void kv_front_enter(kv_front *front, kv_state state) {
   };
   bool again = state == front->state;
   front->state = state;
+  if (state != KV_STATE_EDIT) {
+    front->interrupted = false;
+    front->completes_until = -1;
+  }
+  if (wants_terminal(state) && kv_front_stops(front)) return; /* and has entered it since */
   brackets(front, has_line(front));
   kv_terminal_flush(&front->terminal);
   kv_mode mode = front->screen.dumb && state != KV_STATE_RAW ? KV_MODE_USUAL : modes[state];
-  kv_terminal_mode(&front->terminal, mode, again);
+  kv_terminal_mode(&front->terminal, mode, again || state == KV_STATE_OVER);
   front->dirty = true;
   if (state != KV_STATE_BUSY || again) return;
   front->busy_at = front->spun_at = kv_now();
@@ -95,15 +104,24 @@ void kv_front_print(kv_front *front, const char *bytes, size_t size) {
     kv_screen_print(&front->screen, bytes, size);
 }
 
-void kv_front_show(kv_front *front) {
-  if (front->above.size == 0) return;
+static void show(kv_front *front, size_t size) {
+  if (size == 0) return;
   if (front->screen.dumb)
-    kv_dumb_print(front, kv_bytes_begin(&front->above), front->above.size);
+    kv_dumb_print(front, kv_bytes_begin(&front->above), size);
   else
-    kv_screen_print(&front->screen, kv_bytes_begin(&front->above), front->above.size);
-  kv_bytes_drop(&front->above, front->above.size);
+    kv_screen_print(&front->screen, kv_bytes_begin(&front->above), size);
+  kv_bytes_drop(&front->above, size);
   front->shown_at = kv_now();
   if (!front->screen.dumb && has_line(front)) kv_front_draw(front);
+}
+
+void kv_front_show(kv_front *front) { show(front, front->above.size); }
+
+/* What was read may end within a character, or a sequence: its rest has until the next time. */
+void kv_front_show_lines(kv_front *front) {
+  const char *bytes = kv_bytes_begin(&front->above);
+  const char *newline = front->above.size ? memrchr(bytes, '\n', front->above.size) : NULL;
+  show(front, newline ? (size_t)(newline - bytes) + 1 : front->above.size);
 }
 
 void kv_front_interrupt(kv_front *front) {
@@ -118,8 +136,10 @@ void kv_front_interrupt(kv_front *front) {
 
 void kv_front_over(kv_front *front, int code, const char *why) {
   if (front->state == KV_STATE_OVER) return;
-  if (has_line(front)) kv_front_leave_line(front, "");
-  if (!front->screen.dumb) kv_screen_fresh(&front->screen);
+  bool ours = kv_terminal_is_ours(&front->terminal);
+  if (has_line(front) && ours) kv_front_leave_line(front, "");
+  if (!front->screen.dumb && ours) kv_screen_fresh(&front->screen);
+  if (!ours) front->brackets = false; /* whoever has the terminal has its own */
   kv_front_enter(front, KV_STATE_OVER);
   kv_terminal_drain(&front->terminal, DRAIN);
   kv_link_flush(&front->link);

@@ -89,7 +89,10 @@ void kv_front_enter(kv_front *front, kv_state state);
 
 /* Prints, above the line if there is one. */
 void kv_front_print(kv_front *front, const char *bytes, size_t size);
-void kv_front_show(kv_front *front); /* at once, what is to be printed above the line */
+
+/* What is to be printed above the line, at once: all, or as far as lines of it have come. */
+void kv_front_show(kv_front *front);
+void kv_front_show_lines(kv_front *front);
 
 /* Draws the line. */
 void kv_front_draw(kv_front *front);
@@ -108,8 +111,10 @@ void kv_front_interrupt(kv_front *front);
 
 /* The parts, each in a file of its name. */
 void kv_front_frame(kv_front *front, const kv_prompt_frame *frame);
-void kv_front_signal(kv_front *front, int number);
+void kv_front_signals(kv_front *front); /* that have come */
 void kv_front_suspend(kv_front *front);
+/* In the background: stops until a shell has it go on. False if it has the terminal. */
+bool kv_front_stops(kv_front *front);
 void kv_front_act(kv_front *front, const kv_key *key);
 void kv_front_submit(kv_front *front, const char *text, size_t size);
 void kv_front_beep(kv_front *front);

@@ -18,6 +18,7 @@ static void welcome(kv_front *front, const uint8_t *payload) {
 /* What was submitted is no line any more: it stays, and what comes is below it. */
 static void finish_line(kv_front *front) {
   kv_front_leave_line(front, "");
+  if (!front->screen.dumb) kv_edit_replace(&front->edit, L"");
   front->restart = true;
 }
 
@@ -68,6 +69,10 @@ static void raw(kv_front *front, bool on) {
   kv_screen_erase(&front->screen);
   front->screen.end = (kv_column){0};
   kv_front_enter(front, on ? KV_STATE_RAW : KV_STATE_BUSY);
+  if (!on || front->input.size == 0) return;
+  kv_link_send(&front->link, KV_PROMPT_KEYS, NULL, 0, kv_bytes_begin(&front->input),
+               front->input.size);
+  kv_bytes_drop(&front->input, front->input.size);
 }
 
 void kv_front_frame(kv_front *front, const kv_prompt_frame *frame) {

@@ -16,9 +16,16 @@ void kv_front_beep(kv_front *front) {
 
 static kv_line line_of(const kv_front *front) { return kv_edit_line(&front->edit); }
 
-static void insert(kv_front *front, const wchar_t *text, size_t count) {
-  if (line_of(front).count + count > KV_LINE_MOST || !kv_edit_insert(&front->edit, text))
-    kv_front_beep(front);
+static void tell(kv_front *front, const char *text) {
+  kv_front_beep(front);
+  kv_front_print(front, text, strlen(text));
+}
+
+static bool insert(kv_front *front, const wchar_t *text, size_t count) {
+  if (line_of(front).count + count <= KV_LINE_MOST && kv_edit_insert(&front->edit, text))
+    return true;
+  kv_front_beep(front);
+  return false;
 }
 
 void kv_front_submit(kv_front *front, const char *text, size_t size) {
@@ -29,7 +36,7 @@ void kv_front_submit(kv_front *front, const char *text, size_t size) {
 static void enter(kv_front *front) {
   kv_line line = line_of(front);
   if (kv_wide_bytes(line.text, line.count) >= KV_PROMPT_FRAME_MAX) {
-    kv_front_beep(front);
+    tell(front, "(the line is too long to be sent)\n");
     return;
   }
   kv_bytes *text = &front->submitted;
@@ -46,7 +53,7 @@ static void insert_newline(kv_front *front) {
 static void give_up(kv_front *front) {
   static const char hint[] = "(Ctrl-D or .quit leaves)\n";
   bool empty = line_of(front).count == 0;
-  kv_front_leave_line(front, "^C");
+  if (!front->answer) kv_front_leave_line(front, "^C");
   kv_edit_replace(&front->edit, L"");
   kv_recall_none(front);
   if (front->answer)
@@ -157,7 +164,8 @@ static void paste(kv_front *front) {
   wchar_t *text = kv_wide(kv_bytes_begin(pasted), pasted->size, &count);
   for (size_t i = 0; text && front->answer && i < count; i++)
     if (text[i] == '\n') text[i] = ' ';
-  if (text) insert(front, text, count);
+  if (front->keys.too_long || !text || !insert(front, text, count))
+    tell(front, "(what was pasted is too long: none of it is taken)\n");
   free(text);
   kv_bytes_free(pasted);
 }

@@ -2,18 +2,19 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>
-#include <sys/signalfd.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "prompt/front.h"
 #include "prompt/protocol.h"
 
 enum {
+  CTRL_C = 3,
+  ESC = 27,
   READ_AT_ONCE = 64 * 1024,
   HELD_MOST = 1024 * 1024, /* bytes for the terminal: with more, nothing more is read */
   SHOW_APART = 15,         /* ms from one print above the line to the next */
   SHOW_MOST = 64 * 1024,   /* bytes: with more, it does not wait for that */
-  PRINTED_READS = 256,
   SPIN_AFTER = 300,
   SPIN_APART = 100,
 };
@@ -24,10 +25,16 @@ static bool is_held(const kv_front *front) {
   return front->terminal.waiting.size + front->above.size > HELD_MOST;
 }
 
+/* While choices are waited for: up to a line, which comes behind what is completed. */
+static bool has_line_ahead(const kv_bytes *input) {
+  return input->size >= READ_AT_ONCE ||
+         (input->size > 0 && strchr("\r\n", kv_bytes_begin(input)[input->size - 1]));
+}
+
 static bool takes_keys(const kv_front *front) {
-  if (front->link.out.size > HELD_MOST) return false;
-  if (front->completes_until >= 0) return false; /* they come behind what is completed */
-  return front->state == KV_STATE_EDIT || front->state == KV_STATE_RAW;
+  if (front->state == KV_STATE_RAW) return front->link.out.size <= HELD_MOST;
+  if (front->state != KV_STATE_EDIT) return false;
+  return front->completes_until < 0 || !has_line_ahead(&front->input);
 }
 
 /* When the spinner turns, or -1. */
@@ -64,12 +71,6 @@ static int wait_for(kv_front *front, int64_t until, struct pollfd asked[COUNT]) 
   int64_t left = until < 0 ? -1 : until - kv_now();
   if (until >= 0 && left < 0) left = 0;
   return poll(asked, COUNT, (int)left);
-}
-
-static void read_signals(kv_front *front) {
-  struct signalfd_siginfo info;
-  while (read(front->signals, &info, sizeof info) == sizeof info)
-    kv_front_signal(front, (int)info.ssi_signo);
 }
 
 static bool read_host(kv_front *front) {
@@ -133,10 +134,12 @@ static void take_frames(kv_front *front) {
 static void on_time(kv_front *front) {
   int64_t now = kv_now(), spins = spins_at(front), shows = shows_at(front);
   if (spins >= 0 && now >= spins) {
-    kv_screen_spin(&front->screen, (long)(now - front->busy_at));
+    if (kv_terminal_is_ours(&front->terminal))
+      kv_screen_spin(&front->screen, (long)(now - front->busy_at));
     front->spun_at = now;
   }
-  if (shows >= 0 && now >= shows && front->terminal.waiting.size < SHOW_MOST) kv_front_show(front);
+  if (shows >= 0 && now >= shows && front->terminal.waiting.size < SHOW_MOST)
+    kv_front_show_lines(front);
   if (front->completes_until >= 0 && now >= front->completes_until) {
     front->completes_until = -1;
     kv_front_beep(front);
@@ -147,7 +150,7 @@ void kv_front_round(kv_front *front, int64_t until) {
   struct pollfd asked[COUNT];
   kv_terminal_flush(&front->terminal);
   if (wait_for(front, until, asked) < 0) return;
-  if (asked[SIGNALS].revents) read_signals(front);
+  if (asked[SIGNALS].revents) kv_front_signals(front);
   if (asked[IN].revents & POLLIN && takes_keys(front))
     read_keys(front);
   else if (asked[IN].revents & (POLLHUP | POLLERR | POLLNVAL))
@@ -164,15 +167,27 @@ void kv_front_round(kv_front *front, int64_t until) {
   if (front->terminal.gone) hang_up(front);
 }
 
+/* Ctrl-C gives up what is asked for, and all that was typed behind it; not one in a paste. */
+static void see_interrupt(kv_front *front) {
+  const char *bytes = kv_bytes_begin(&front->input);
+  size_t size = front->input.size;
+  if (size == 0 || bytes[size - 1] != CTRL_C || memchr(bytes, ESC, size)) return;
+  kv_bytes_drop(&front->input, size);
+  front->interrupted = true;
+}
+
 bool kv_front_key(kv_front *front, kv_key *key) {
   if (front->interrupted) {
     front->interrupted = false;
-    *key = (kv_key){.code = 'C' & 0x1f};
+    *key = (kv_key){.code = CTRL_C};
     return true;
   }
-  int64_t deadline = kv_keys_deadline(&front->keys);
-  if (front->input.size == 0) kv_front_round(front, deadline);
-  if (front->state != KV_STATE_EDIT) return false;
+  bool completes = front->completes_until >= 0, edits = front->state == KV_STATE_EDIT;
+  int64_t deadline = edits && !completes ? kv_keys_deadline(&front->keys) : -1;
+  if (front->input.size == 0 || completes || !edits) kv_front_round(front, deadline);
+  if (completes) see_interrupt(front);
+  /* What has come is not for a line that is done with. */
+  if (completes || front->restart || front->state != KV_STATE_EDIT) return false;
   if (front->input.size > 0) {
     const char *bytes = kv_bytes_begin(&front->input);
     kv_bytes_drop(&front->input,

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdio.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/little.h"
@@ -23,6 +24,18 @@ static bool has_shell(void) {
   return parent > 0 && getsid(parent) == getsid(0) && getpgid(parent) != getpgrp();
 }
 
+/* Who goes on has got SIGCONT, and acts on that before anything is drawn. */
+static void stop(kv_front *front) {
+  kill(0, SIGSTOP);
+  kv_front_signals(front);
+}
+
+bool kv_front_stops(kv_front *front) {
+  if (kv_terminal_is_ours(&front->terminal) || !has_shell()) return false;
+  stop(front);
+  return true;
+}
+
 void kv_front_suspend(kv_front *front) {
   kv_state state = front->state;
   if (!has_shell()) {
@@ -34,22 +47,26 @@ void kv_front_suspend(kv_front *front) {
   kv_front_enter(front, KV_STATE_BUSY);
   kv_terminal_drain(&front->terminal, DRAIN);
   front->state = state;
-  kill(0, SIGSTOP);
+  stop(front);
+}
+
+static bool measure(kv_front *front) {
+  uint8_t size[4];
+  if (!kv_terminal_measure(&front->terminal)) return false;
+  kv_put_le(size, (uint64_t)front->terminal.columns, 2);
+  kv_put_le(size + 2, (uint64_t)front->terminal.rows, 2);
+  kv_link_send(&front->link, KV_PROMPT_SIZE, size, sizeof size, NULL, 0);
+  return true;
 }
 
 static void go_on(kv_front *front) {
-  kv_terminal_measure(&front->terminal);
+  measure(front); /* it was not told while it was in the background */
   front->screen.drawn = front->screen.spins = front->shown = false;
   kv_front_enter(front, front->state);
 }
 
 static void resize(kv_front *front) {
-  uint8_t size[4];
-  if (!kv_terminal_measure(&front->terminal)) return;
-  kv_put_le(size, (uint64_t)front->terminal.columns, 2);
-  kv_put_le(size + 2, (uint64_t)front->terminal.rows, 2);
-  kv_link_send(&front->link, KV_PROMPT_SIZE, size, sizeof size, NULL, 0);
-  if (front->screen.dumb || front->state == KV_STATE_RAW) return;
+  if (!measure(front) || front->screen.dumb || front->state == KV_STATE_RAW) return;
   kv_screen_resized(&front->screen);
   front->dirty = true;
 }
@@ -61,7 +78,7 @@ static void interrupt(kv_front *front) {
   kv_front_interrupt(front);
 }
 
-void kv_front_signal(kv_front *front, int number) {
+static void take(kv_front *front, int number) {
   uint8_t gone = 1;
   switch (number) {
   case SIGINT:
@@ -87,4 +104,9 @@ void kv_front_signal(kv_front *front, int number) {
   default: /* SIGQUIT is for what runs */
     break;
   }
+}
+
+void kv_front_signals(kv_front *front) {
+  struct signalfd_siginfo info;
+  while (read(front->signals, &info, sizeof info) == sizeof info) take(front, (int)info.ssi_signo);
 }

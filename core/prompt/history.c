@@ -151,6 +151,14 @@ int kv_history_open(kv_history *history, const char *path, kv_error *warning) {
   return status;
 }
 
+/* What read_lines() would leave out. */
+static bool has_controls(const char *text, size_t size) {
+  for (size_t i = 0; i < size; i++)
+    if (((unsigned char)text[i] < ' ' && text[i] != '\n' && text[i] != '\t') || text[i] == 127)
+      return true;
+  return false;
+}
+
 static void write_one(const kv_history *history, const char *text, size_t size) {
   kv_bytes line = {0};
   kv_history_file file;
@@ -168,7 +176,7 @@ void kv_history_add(kv_history *history, const char *text, size_t size) {
       drop(history, i);
   append(history, text, size);
   shorten(history);
-  if (history->path) write_one(history, text, size);
+  if (history->path && !has_controls(text, size)) write_one(history, text, size);
 }
 
 void kv_history_free(kv_history *history) {

@@ -35,7 +35,8 @@ typedef struct kv_history {
  * all of it, or why nothing will be kept; the history is good for use anyhow. */
 int kv_history_open(kv_history *history, const char *path, kv_error *warning);
 
-/* At the end; none that is empty, or begins with a blank, or is too long. */
+/* At the end; none that is empty, or begins with a blank, or is too long. One that has control
+ * characters is not written. */
 void kv_history_add(kv_history *history, const char *text, size_t size);
 
 void kv_history_free(kv_history *history);

@@ -71,6 +71,7 @@ static kv_key end_of_csi(kv_keys *keys, char last) {
   to_plain(keys);
   keys->state = PASTE;
   keys->pasted.from = keys->pasted.size = 0;
+  keys->too_long = false;
   return named(KV_KEY_NONE, 0);
 }
 
@@ -81,7 +82,7 @@ static void clean(kv_bytes *pasted) {
   for (size_t at = 0; at < pasted->size;) {
     wchar_t c;
     at += kv_utf8_get(from + at, pasted->size - at, &c);
-    if (c == '\r' && at < pasted->size && from[at] == '\n') continue;
+    if (c == '\n' && at < pasted->size && from[at] == '\r') continue; /* CR LF, see keys.h */
     if (c == '\r') c = '\n';
     if ((c < ' ' && c != '\n' && c != '\t') || (c >= DELETE_CODE && c < 0xa0)) continue;
     char one[KV_UTF8_MOST];
@@ -97,7 +98,10 @@ static kv_key end_of_paste(kv_keys *keys) {
 }
 
 static void keep(kv_keys *keys, const char *bytes, size_t size) {
-  if (size <= KV_PASTE_MOST - keys->pasted.size) kv_bytes_add(&keys->pasted, bytes, size);
+  bool fits = !keys->too_long && size <= KV_PASTE_MOST - keys->pasted.size;
+  if (fits && kv_bytes_add(&keys->pasted, bytes, size)) return;
+  keys->too_long = true;
+  kv_bytes_free(&keys->pasted);
 }
 
 /* Bytes of a paste. None are taken if the first is to be looked at again. */

@@ -1,7 +1,7 @@
 /*
  * Makes keys of the bytes that a terminal sends: characters, the sequences of xterm, tmux, the
- * Linux console and their like, and what is pasted in brackets. Knows no terminal, and no clock but
- * the one it is told.
+ * Linux console and their like, and what is pasted in brackets. A CR comes as a LF, and the other
+ * way. Knows no terminal, and no clock but the one it is told.
  */
 #ifndef KV_PROMPT_KEYS_H
 #define KV_PROMPT_KEYS_H
@@ -32,7 +32,7 @@ enum { KV_KEY_SHIFT = 1, KV_KEY_ALT = 2, KV_KEY_CONTROL = 4 };
 enum {
   KV_KEY_WAIT = 30,         /* ms: longer after an ESC comes nothing of the same key */
   KV_PASTE_WAIT = 5000,     /* and to a paste belongs nothing more */
-  KV_PASTE_MOST = 32 << 20, /* bytes; what is more is dropped */
+  KV_PASTE_MOST = 32 << 20, /* bytes; of one that has more, none are kept */
   KV_KEY_SEQUENCE_MOST = 32,
 };
 
@@ -48,6 +48,7 @@ typedef struct kv_keys {
   bool alt;
   /* UTF-8 without any control characters but newlines and tabs; it is whoever's takes it out */
   kv_bytes pasted;
+  bool too_long; /* what was pasted last */
 } kv_keys;
 
 /* Takes bytes up to the end of a key, and returns how many; `key` is KV_KEY_NONE if none ended. */

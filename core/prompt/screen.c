@@ -11,7 +11,7 @@
 #define ERASE_REST "\033[J"
 #define ERASE_RIGHT "\033[K"
 
-enum { FRAME = 100, FRAMES = 10, ASCII_FRAMES = 4, TENTH = 100, SECOND = 1000 };
+enum { FRAME = 100, FRAMES = 10, ASCII_FRAMES = 4, TENTH = 100, SECOND = 1000, SPINNER_MOST = 20 };
 
 static void say(kv_screen *screen, const char *text) { kv_terminal_say(screen->terminal, text); }
 
@@ -213,6 +213,7 @@ void kv_screen_spin(kv_screen *screen, long ms) {
   static const char *const frames[FRAMES] = {"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"};
   static const char *const ascii[ASCII_FRAMES] = {"|", "/", "-", "\\"};
   if (screen->dumb || screen->end.at > 0 || screen->drawn) return;
+  if (screen->terminal->columns < SPINNER_MOST) return;
   const char *frame = screen->utf8 ? frames[ms / FRAME % FRAMES] : ascii[ms / FRAME % ASCII_FRAMES];
   kv_terminal_format(screen->terminal, "\r %s %ld.%ld s" ERASE_RIGHT "\r", frame, ms / SECOND,
                      ms % SECOND / TENTH);

@@ -19,7 +19,8 @@ static bool is_usual(const struct termios *mode) {
 }
 
 static void set(const kv_terminal *terminal, const struct termios *mode) {
-  while (tcsetattr(terminal->in, TCSADRAIN, mode) < 0 && errno == EINTR) {
+  /* Without waiting for a terminal that takes nothing: what is written has been processed. */
+  while (tcsetattr(terminal->in, TCSANOW, mode) < 0 && errno == EINTR) {
   }
 }
 
@@ -71,6 +72,8 @@ static struct termios form(const kv_terminal *terminal, kv_mode mode) {
   /* A newline is one already when it is typed: it may be read by what runs next. */
   form.c_iflag |= ICRNL;
   form.c_iflag &= ~(tcflag_t)(INLCR | IGNCR | ISTRIP | IXON);
+  /* A LF becomes a CR, so that CR LF is told from two lines in what is pasted. */
+  if (mode == KV_MODE_EDIT) form.c_iflag |= INLCR;
   form.c_oflag |= OPOST | ONLCR;
   form.c_lflag &= ~(tcflag_t)(ICANON | ECHO | ECHONL);
   if (mode == KV_MODE_EDIT) form.c_lflag &= ~(tcflag_t)(ISIG | IEXTEN);

@@ -68,8 +68,25 @@ describe("Tab in the front end of a prompt", function()
     f:type("!"):with "> a!" -- after a second
     choices(ticket, 2, "never")
     f:type("!"):shows { "> a!!" }
+    local begin = front.kavach.now()
     ask("", "Tab")
-    f:keys("C-c"):shows { "> a!!^C", ">" }
+    f:type("gone"):keys("C-c"):shows { "> a!!^C", ">" }
+    assert.is_true(front.kavach.now() - begin < 900)
+    f:type("b"):keys("Enter")
+    assert.equal("b", f:take())
+  end)
+
+  it("has a line that is typed meanwhile, but no more, read", function()
+    local ticket = ask("a", "Tab")
+    f:type("!"):keys("Enter"):type("next"):keys("Enter")
+    choices(ticket, 1, "and")
+    assert.equal("and!", f:take())
+    assert.equal("next", f:take())
+  end)
+
+  it("does not keep anything from being typed, though the session reads nothing", function()
+    f:paste(("x"):rep(3000000)):type("end"):with "end"
+    f:keys("Tab", "Tab", "C-c"):type("alive"):with "\n> alive"
   end)
 
   it("does nothing if there is no choice", function()

@@ -41,6 +41,8 @@ describe("the front end of a prompt", function()
     f:ready("Name: ", 1):with "Name:"
     f:type("xy"):keys("C-c")
     assert.equal("", f:expect "SUBMIT")
+    f:ready "next> "
+    f:shows { ">", "Name:", "next>" }
   end)
 
   it("moves and deletes as other editors of lines do", function()
@@ -116,6 +118,13 @@ describe("the front end of a prompt", function()
     f:type("ahead"):with "ahead"
     f:ready():shows { "> x", "> ahead" }:keys("Enter")
     assert.equal("ahead", f:take())
+  end)
+
+  it("leaves what was submitted once, even if the end comes at once", function()
+    f:type("x"):keys "Enter"
+    f:expect "SUBMIT"
+    f:send("BUSY", "", "OUTPUT", "out\n", "READY", "\0> ", "BYE", "\0")
+    f:shows { "> x", "out", ">", "left 0" }
   end)
 
   it("clears the screen", function()

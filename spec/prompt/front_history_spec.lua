@@ -158,6 +158,44 @@ describe("the history of a prompt's front end", function()
     end
   end)
 
+  --- That nothing of the file is taken, and nothing is written to it.
+  local function does_without(env, what, command)
+    local ours = folder .. "/state/kavach"
+    assert.equal(0, (program.shell(("mkdir -p %s && cd %s && echo old > history && %s"):format(
+      ours, ours, command))))
+    f = front.open { words = "--history " .. path, env = env }
+    f:begin()
+    assert.matches("^history: .*" .. what, table.concat(f:lines()), nil)
+    enter "new"
+    assert.equal("new", recall("Up", "Up"))
+    f:close()
+    f = nil
+    assert.equal("old\n", host.slurp(path))
+  end
+
+  local is_root = host.slurp("/proc/self/status"):find "Uid:\t0\t" ~= nil
+
+  it("is done without if its file is another's", function()
+    if not is_root then return pending "only root may give files away" end
+    does_without("", "it is another user's", "chown 12345 history")
+  end)
+
+  it("is done without if its file may not be written", function()
+    -- Root may, unless that is taken from it.
+    local less = is_root and "setpriv --bounding-set=-dac_override,-dac_read_search" or ""
+    does_without(less, "Permission denied", "chmod 0400 history")
+  end)
+
+  it("does not keep what would be no entry", function()
+    open()
+    f:keys("C-v", "C-a"):type("b"):keys "Enter"
+    assert.equal("\1b", f:take())
+    assert.equal("\1b", recall "Up")
+    enter "last"
+    kept "last\n"
+    assert.equal("last\n", host.slurp(path))
+  end)
+
   it("leaves out lines that are no entries", function()
     assert(os.execute("mkdir -p " .. folder .. "/state/kavach"))
     host.write(path, "good\nb\xffd\nb\27[31md\nb\\xd\n\n日本\n")

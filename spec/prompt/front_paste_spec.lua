@@ -48,6 +48,29 @@ describe("what is pasted into the front end of a prompt", function()
     assert.equal("a b", f:take())
   end)
 
+  it("has one newline where it had CR LF, and two where it had two lines' ends", function()
+    f:raw "\27[200~a\r\nb\n\nc\rd\r\re\27[201~"
+    f:with "e"
+    f:keys "Enter"
+    assert.equal("a\nb\n\nc\nd\n\ne", f:take())
+  end)
+
+  it("is not taken if it is too long, and that is told", function()
+    f:type("a"):paste(("0123456789abcde\n"):rep((2 << 20) + 1))
+    f:shows { "(what was pasted is too long: none of it is taken)", "> a" }
+    f:paste("b"):shows { "(what was pasted is too long: none of it is taken)", "> ab" }
+    f:keys "Enter"
+    assert.equal("ab", f:take())
+  end)
+
+  it("may have keys right behind it", function()
+    f:raw "\27[200~one\27[201~\rtwo\rthree\r"
+    assert.equal("one", f:take())
+    assert.equal("two", f:expect "SUBMIT")
+    f:send("BUSY"):send("RAW", "\1")
+    assert.equal("three\n", f:expect "KEYS")
+  end)
+
   it("is what it is without brackets, too", function()
     f:raw "one\rtwo\r"
     assert.equal("one", f:take())

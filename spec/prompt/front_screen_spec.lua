@@ -58,6 +58,13 @@ describe("on the screen, the front end of a prompt", function()
     f:shows { "1", "2", "3", "> abc日" }
   end)
 
+  it("does not cut characters as it prints", function()
+    f:begin():type "abc"
+    f.tmux:run("pipe-pane -o -t spec \"cat >" .. f.folder .. "/bytes\"")
+    f:print((("日"):rep(26) .. "\n"):rep(4000) .. "end\n"):with "end\n> abc"
+    assert.is_truthy(utf8.len(host.slurp(f.folder .. "/bytes")))
+  end)
+
   it("prints what an entry does behind it, and all before the next prompt", function()
     f:begin():type("x"):keys("Enter")
     f:expect "SUBMIT"
@@ -130,6 +137,25 @@ describe("on the screen, the front end of a prompt", function()
     f:shows { "> x", "half" }:send("OUTPUT", " done\n"):with " s"
     f:ready()
     f:shows { "> x", "half done", ">" }
+  end)
+
+  it("has a spinner of ASCII where there is no more, and none where there is no room", function()
+    f:close()
+    local folder, remove = host.folder()
+    local made = program.shell("localedef -c -i en_US -f ANSI_X3.4-1968 " .. folder .. "/ascii")
+    f = front.open { env = ("LOCPATH=%s LC_ALL=ascii"):format(folder) }
+    remove()
+    remove()
+    if made ~= 0 then return pending "localedef cannot make a locale" end
+    assert.equal(1, f.hello:byte(5))
+    f:begin():type("é"):keys("Enter"):with "> ?"
+    assert.equal("é", f:expect "SUBMIT")
+    f:send("BUSY"):with " s"
+    assert.matches("^ [-|/\\\\] %d%.%d s$", f:lines()[2])
+    f.tmux:run "resize-window -t spec -x 15 -y 20"
+    f:expect "SIZE"
+    front.kavach.sleep(300)
+    f:shows { "> ?" }
   end)
 
   it("stops what runs at Ctrl-C, at once", function()

@@ -70,6 +70,15 @@ describe("the terminal of a prompt's front end", function()
     assert.same({ "> x", "one", "two", "left 0", usual }, f:lines())
   end)
 
+  it("is mended if what runs leaves it in a mode of its own", function()
+    opens():begin():type("x"):keys "Enter"
+    f:expect "SUBMIT"
+    f:send("BUSY"):send("OUTPUT", "busy\n"):with "busy"
+    local tty = f.tmux:run("display-message -p -t spec '#{pane_tty}'"):gsub("\n", "")
+    assert.equal(0, (program.shell("stty raw -echo -F " .. tty)))
+    f:send("BYE", "\0"):with(usual)
+  end)
+
   it("is mended by the next after a kill that cannot be caught", function()
     f = front.open { shell = true }
     f:begin()
@@ -111,30 +120,6 @@ describe("the terminal of a prompt's front end", function()
     for word in bytes:gmatch "\27%[%?2004(%l)" do seen[#seen + 1] = word end
     assert.equal("hlhl", table.concat(seen))
     assert.is_true(bytes:find("2004l[^\n]*out", 1) ~= nil)
-  end)
-
-  it("goes to the shell at Ctrl-Z, and comes back", function()
-    f = front.open { shell = true }
-    f:begin():type("abc"):keys("C-z"):with "topped"
-    f:type("echo in $((1 + 1)); " .. stty):keys("Enter"):with("in 2\n" .. usual)
-    f:send("OUTPUT", "meanwhile\n")
-    f:type("fg"):keys("Enter"):with "meanwhile\n> abc"
-    f:type("d"):with "> abcd"
-    f:keys "Enter"
-    assert.equal("abcd", f:expect "SUBMIT")
-    f:send "BUSY"
-    front.kavach.sleep(100)
-    f:keys("C-z"):type("echo again"):keys("Enter"):with "\nagain"
-    f:type("fg"):keys("Enter")
-    front.kavach.sleep(100)
-    f:ready("next> "):with "next>"
-    f:type("ok"):keys("Enter")
-    assert.equal("ok", f:expect "SUBMIT")
-  end)
-
-  it("ignores Ctrl-Z where there is no shell to come back from", function()
-    opens():begin()
-    f:keys("C-z"):type("a"):shows { "> a" }
   end)
 
   it("must be one", function()

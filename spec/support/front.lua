@@ -53,9 +53,15 @@ function Front:attach()
   return self
 end
 
-function Front:send(name, payload)
-  payload = payload or ""
-  assert(self.stream:write(("<I4B"):pack(#payload + 1, kinds[name]) .. payload))
+--- Sends a frame, or several at once: the name of each, and its payload.
+function Front:send(...)
+  local frames = {}
+  for i = 1, select("#", ...), 2 do
+    local name, payload = select(i, ...)
+    payload = payload or ""
+    frames[#frames + 1] = ("<I4B"):pack(#payload + 1, kinds[name]) .. payload
+  end
+  assert(self.stream:write(table.concat(frames)))
   return self
 end
 
