@@ -83,6 +83,9 @@ kavach> .attach web
     local code, out = program.shell(environment .. program.absolute
       .. " start --memory 96 --name build 'echo compiles; echo a > /tmp/a; sleep 1000'")
     assert.same({ 0, "build\n" }, { code, out })
+    assert.is_true(host.eventually(function() -- it is started, but may not have said anything
+      return select(2, program.shell(environment .. program.absolute .. " logs build")) ~= ""
+    end))
     s:tell [[
 kavach … .help explains, Tab completes, Ctrl-D leaves.
 kavach> .logs build                     ⟵ '.log' Tab 'b' Tab Enter
