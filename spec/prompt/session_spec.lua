@@ -123,6 +123,31 @@ describe("a session", function()
     front:await(function() return front.session.jobs:count() == 0 end)
   end)
 
+  it("comes back though its terminal takes nothing any more", function()
+    front.session.own.out = function(text) front.session:print(text) end
+    front:begin "while true do out(('x'):rep(100000)) kavach.sleep(1) end"
+    front.stuck = true
+    kavach.sleep(20)
+    front:interrupt()
+    front:await(function() return front.session.state == "ready" end)
+    front.stuck = false
+    front.changed:wake()
+    front:with "interrupted"
+    assert.equal("1\n", front:enter "1")
+  end)
+
+  it("calls what is left behind by what was entered", function()
+    front:enter "1"
+    front:begin ".time pcall(kavach.shield, kavach.sleep, 200)"
+    front:await(function() return front.session.state == "busy" end)
+    kavach.sleep(5)
+    local before = front.ready
+    front:interrupt()
+    front:await(function() return front.ready > before end)
+    assert.matches("ending +%.time pcall%(kavach", front:enter ".jobs")
+    front:await(function() return front.session.jobs:count() == 0 end)
+  end)
+
   it("runs what has & before it in the background, and tells of its end", function()
     assert.equal("[1] kavach.sleep(20) return 42\n", front:enter "& kavach.sleep(20) return 42")
     assert.matches("running  kavach.sleep", front:enter ".jobs")
