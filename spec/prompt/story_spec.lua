@@ -53,6 +53,24 @@ kavach>
 ]]
   end)
 
+  it("one leaves a script whose task waits where Lua cannot yield", function()
+    s = story.open { before = function(folder)
+      host.write(folder .. "/script.lua", [[
+        local kavach = require "kavach"
+        kavach.spawn(table.sort, { 2, 1 }, function() kavach.sleep(60000) end)
+      ]])
+      return "-i " .. folder .. "/script.lua"
+    end }
+    s:tell [[
+kavach … .help explains, Tab completes, Ctrl-D leaves.
+kavach> 1 + 1
+2
+kavach>                                 ⟵ C-d
+what the script does would end: leave? [y/N] y  ⟵ y Enter
+left with 0
+]]
+  end)
+
   it("one interrupts what spins, and what waits", function()
     s = story.open()
     s:tell [[
@@ -64,6 +82,9 @@ kavach> kavach.sleep(60000)
 ⟵ <spins> C-c
 interrupted
 kavach> kavach.process.exec { "sleep", "60" }
+⟵ <spins> C-c
+interrupted
+kavach> table.sort({ 2, 1 }, function() kavach.sleep(60000) end)
 ⟵ <spins> C-c
 interrupted
 kavach> "still here"

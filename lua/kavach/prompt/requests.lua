@@ -68,7 +68,11 @@ on[frame.INTERRUPT] = function(self)
   self.realm:interrupt(task, "interrupted")
   core.timer(PATIENCE_MS, function()
     if self.task ~= task or self.over then return end
-    if not task.done then self.jobs:adopt(self.text, task) end
+    if task.done then
+      self:complain "interrupted" -- before it has begun
+    else
+      self.jobs:adopt(self.text, task)
+    end
     self:ready()
   end)
 end

@@ -29,6 +29,7 @@ local last_number = 0
 ---@field failure? table the last error, as kavach.prompt.trace has it
 ---@field loaded string[] files of .load, in order
 ---@field texts string[] what was entered, and ran
+---@field on_end? fun() called when it is over
 ---@field text string what was entered last
 local Session = {}
 Session.__index = Session
@@ -193,7 +194,8 @@ function Session:finish()
   if self.over then return end
   self.over = true
   self.link:close()
-  self.realm:cancel "the prompt was left"
+  self.realm:close "the prompt was left"
+  if self.on_end then self.on_end() end
 end
 
 --- Is the prompt until it is left, or its front end is gone.
