@@ -57,32 +57,55 @@ void kv_lua_stop(kv_interrupt *interrupt, int session) {
 static int interrupt_stop(lua_State *L) {
   lua_State *task = lua_tothread(L, 1);
   luaL_argexpected(L, task, 1, "coroutine");
+  if (lua_gethook(task) == stop_here) return 0;
   interrupt_of(L)->errors = 0;
   lua_sethook(task, stop_here, LUA_MASKCOUNT, STEPS_OF_CLEANUP);
   return 0;
 }
 
+/* Who is stopped in one coroutine is so in the one that goes on, too. */
+static void pass_on(lua_State *from, lua_State *to) {
+  if (lua_gethook(from) != stop_here) return;
+  if (lua_gethook(to) == stop_here && lua_gethookmask(from) != EVERY_STEP) return;
+  lua_sethook(to, stop_here, lua_gethookmask(from), lua_gethookcount(from));
+}
+
+/* Resumes a coroutine of the script's own, which may outlive what is stopped. */
+static int resume_own(lua_State *L, lua_State *own, int arguments, int *results) {
+  if (own == L) return lua_resume(own, L, arguments, results); /* an error */
+  pass_on(L, own);
+  int status = lua_resume(own, L, arguments, results);
+  pass_on(own, L);
+  if (lua_gethook(own) == stop_here) lua_sethook(own, NULL, 0, 0);
+  return status;
+}
+
 /* resume(coroutine, session, …) -> as coroutine.resume, but known to who interrupts. `session`: the
- * number of the prompt whose code it is; nil: that of who resumes it. */
+ * number of the prompt whose code the task is, 0: none's; nil: it is no task, but of who resumes
+ * it.
+ */
 static int interrupt_resume(lua_State *L) {
   kv_interrupt *interrupt = interrupt_of(L);
   lua_State *task = lua_tothread(L, 1);
   luaL_argexpected(L, task, 1, "coroutine");
   void *thread = interrupt->thread;
   int session = interrupt->session, arguments = lua_gettop(L) > 2 ? lua_gettop(L) - 2 : 0;
-  int given = (int)luaL_optinteger(L, 2, session), results = 0;
+  bool own = lua_isnoneornil(L, 2);
+  int given = own ? session : (int)luaL_checkinteger(L, 2), results = 0;
   if (!lua_checkstack(task, arguments)) return luaL_error(L, "too many arguments to resume");
   lua_xmove(L, task, arguments);
   interrupt->thread = task;
   interrupt->session = given;
-  int status = lua_resume(task, L, arguments, &results);
+  int status =
+      own ? resume_own(L, task, arguments, &results) : lua_resume(task, L, arguments, &results);
   interrupt->session = session;
   interrupt->thread = thread;
   bool fine = status == LUA_OK || status == LUA_YIELD;
   if (!fine) results = 1;
-  lua_pushboolean(L, fine);
-  if (!lua_checkstack(L, results)) return luaL_error(L, "too many results to resume");
+  if (!lua_checkstack(L, results + 1)) return luaL_error(L, "too many results to resume");
   lua_xmove(task, L, results);
+  lua_pushboolean(L, fine);
+  lua_insert(L, -(results + 1));
   return results + 1;
 }
 

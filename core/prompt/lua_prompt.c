@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -31,7 +32,20 @@ typedef struct front {
 
 extern char **environ;
 
-static void do_nothing(int number) { (void)number; }
+static volatile pid_t running; /* the front end, for the signal handler */
+
+/* The keys are the front end's. If something has ended it they do again what they usually do. */
+static void on_key(int number) {
+  int before = errno;
+  siginfo_t info = {.si_pid = 0};
+  pid_t pid = running;
+  bool ended = pid && waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+               info.si_pid == pid;
+  errno = before;
+  if (!ended) return;
+  signal(number, SIG_DFL);
+  raise(number);
+}
 
 /* In the same process group and session as this process: it is the terminal's foreground job, too.
  */
@@ -74,7 +88,7 @@ static void take_output(front *self, int end) {
 
 static void take_keys(front *self) {
   /* No SIG_IGN: programs that are run from here would inherit it. */
-  struct sigaction action = {.sa_handler = do_nothing, .sa_flags = SA_RESTART};
+  struct sigaction action = {.sa_handler = on_key, .sa_flags = SA_RESTART};
   for (int i = 0; i < KEYS; i++) sigaction(keys[i], &action, &self->before[i]);
 }
 
@@ -93,6 +107,7 @@ static int start(front *self, char *const argv[], int *socket, kv_error *e) {
   close(ends[1]);
   close(output[0]);
   if (status == 0) {
+    running = self->pid;
     take_output(self, output[1]);
     take_keys(self);
     *socket = ends[0];
@@ -143,7 +158,7 @@ static int front_close(lua_State *L) {
   for (int i = 0; i < KEYS; i++) sigaction(keys[i], &self->before[i], NULL);
   int status = 0;
   while (waitpid(self->pid, &status, 0) < 0 && errno == EINTR) continue;
-  self->pid = 0;
+  self->pid = running = 0;
   if (WIFEXITED(status)) {
     lua_pushinteger(L, WEXITSTATUS(status));
     return 1;

@@ -1,3 +1,4 @@
+local frame = require "kavach.prompt.frame"
 local host = require "support.host"
 local kavach = require "kavach"
 local program = require "support.program"
@@ -26,6 +27,45 @@ describe("the prompt, misused:", function()
     front:enter "error(hostile)"
     front:enter ".trace"
     assert.equal("nil\n", front:enter "ran")
+  end)
+
+  it("control characters in messages are shown as such", function()
+    local folder, remove = host.folder()
+    host.write(folder .. "/bad.lua", "x = \"\27[2J\n")
+    assert.matches("unfinished string", front:enter(".load " .. folder .. "/bad.lua"))
+    assert.not_matches("\27", front.shown)
+    assert.not_matches("\27", front:enter ".load /none\27[2J")
+    front:enter "t = kavach.spawn(kavach.sleep, 60000) t:cancel 'first\27[2J\\nsecond'"
+    assert.equal("first\\x1b[2J\nsecond\n", front:enter "error(select(2, t:await()))")
+    remove()
+  end)
+
+  it("a long value of a job is told in a line", function()
+    front:enter "& kavach.sleep(1) return ('x'):rep(10000)"
+    front:with "[1] done"
+    assert.is_true(#front.shown < 300)
+  end)
+
+  it("a request that fails is told, and costs nothing else", function()
+    local complete = require "kavach.prompt.complete"
+    local parse = require "kavach.prompt.entry"
+    local at, as = complete.at, parse.parse
+    complete.at, parse.parse = function() error "no choices" end, function() error "no entry" end
+    front:say(frame.COMPLETE, string.pack("<I4I4", 9, 1) .. "k")
+    front:with "no choices"
+    assert.matches("no entry", front:enter "1 + 2")
+    complete.at, parse.parse = at, as
+    assert.equal("3\n", front:enter "1 + 2")
+  end)
+
+  it("Ctrl-D at a question answers nothing", function()
+    front:enter "& kavach.sleep(60000)"
+    front:begin ".quit"
+    front:await(function() return front.answering end)
+    local before = front.ready
+    front:say(frame.END, "\0")
+    front:await(function() return front.ready > before end)
+    assert.equal("1\n", front:enter "1")
   end)
 
   it("blocks that are not balanced are wrong, or not whole", function()

@@ -123,6 +123,63 @@ describe("a session", function()
     front:await(function() return front.session.jobs:count() == 0 end)
   end)
 
+  it("comes back though its terminal takes nothing any more", function()
+    front.session.own.out = function(text) front.session:print(text) end
+    front:begin "while true do out(('x'):rep(100000)) kavach.sleep(1) end"
+    front.stuck = true
+    kavach.sleep(20)
+    front:interrupt()
+    front:await(function() return front.session.state == "ready" end)
+    front.stuck = false
+    front.changed:wake()
+    front:with "interrupted"
+    assert.equal("1\n", front:enter "1")
+  end)
+
+  it("calls what is left behind by what was entered", function()
+    front:enter "1"
+    front:begin ".time pcall(kavach.shield, kavach.sleep, 200)"
+    front:await(function() return front.session.state == "busy" end)
+    kavach.sleep(5)
+    local before = front.ready
+    front:interrupt()
+    front:await(function() return front.ready > before end)
+    assert.matches("ending +%.time pcall%(kavach", front:enter ".jobs")
+    front:await(function() return front.session.jobs:count() == 0 end)
+  end)
+
+  it("takes the number of a job that has ended for no sandbox's", function()
+    local client = require "kavach.sandbox.control.client"
+    local find, connect, asked = client.find, client.connect, 0
+    client.find = function() return { host = "12-1", box = { id = "12-1", name = "web" } } end
+    client.connect = function()
+      asked = asked + 1
+      return nil, { message = "gone" }
+    end
+    assert.equal("there is no job 1, and no sandbox of that name\n", front:enter ".kill 1")
+    assert.equal("there is no job 1, and no sandbox of that name\n", front:enter ".kill %1")
+    assert.equal(0, asked)
+    assert.equal("gone\n", front:enter ".kill 12-1")
+    assert.equal("gone\n", front:enter ".kill we")
+    client.find, client.connect = find, connect
+  end)
+
+  it("tells of the end of a sandbox, and is forgotten by it when it is over", function()
+    local registry, waiters = require "kavach.sandbox.registry", require "kavach.sandbox.waiters"
+    local vm = { changed = waiters.new(), state = "running" }
+    registry.add { number = 1000001, id = "1-1000001", vm = vm }
+    local watching = #vm.changed.watchers
+    local others = { prompts.open(), prompts.open() }
+    assert.equal(watching + 2, #vm.changed.watchers)
+    for _, other in ipairs(others) do other:close() end
+    assert.equal(watching, #vm.changed.watchers)
+    vm.state, vm.cause, vm.ended = "stopped", { message = "of old age" }, true
+    vm.changed:wake()
+    vm.changed:wake()
+    front:with "died"
+    assert.equal("sandbox 1-1000001 died: of old age\n", front.shown)
+  end)
+
   it("runs what has & before it in the background, and tells of its end", function()
     assert.equal("[1] kavach.sleep(20) return 42\n", front:enter "& kavach.sleep(20) return 42")
     assert.matches("running  kavach.sleep", front:enter ".jobs")

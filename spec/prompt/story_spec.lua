@@ -53,6 +53,46 @@ kavach>
 ]]
   end)
 
+  it("one is rid of what spins, though the front end was killed", function()
+    s = story.open { before = function(folder)
+      host.write(folder .. "/script.lua", "function spin() while true do end end")
+      return "-i " .. folder .. "/script.lua"
+    end }
+    s:tell [[
+kavach … .help explains, Tab completes, Ctrl-D leaves.
+kavach> spin()
+⟵ <spins>
+]]
+    local function comm(pid) return host.slurp("/proc/" .. pid .. "/comm") or "" end
+    local own
+    for _, pid in ipairs(host.processes(s.folder .. "/script.lua")) do
+      if comm(pid) == "kavach\n" then own = pid end
+    end
+    for child in host.slurp(("/proc/%d/task/%d/children"):format(own, own)):gmatch "%d+" do
+      if comm(child) == "prompt\n" then assert(os.execute("kill -9 " .. child)) end
+    end
+    s.tmux:keys "C-c"
+    assert.is_true(host.eventually(function() return comm(own) == "" end))
+  end)
+
+  it("one leaves a script whose task waits where Lua cannot yield", function()
+    s = story.open { before = function(folder)
+      host.write(folder .. "/script.lua", [[
+        local kavach = require "kavach"
+        kavach.spawn(table.sort, { 2, 1 }, function() kavach.sleep(60000) end)
+      ]])
+      return "-i " .. folder .. "/script.lua"
+    end }
+    s:tell [[
+kavach … .help explains, Tab completes, Ctrl-D leaves.
+kavach> 1 + 1
+2
+kavach>                                 ⟵ C-d
+what the script does would end: leave? [y/N] y  ⟵ y Enter
+left with 0
+]]
+  end)
+
   it("one interrupts what spins, and what waits", function()
     s = story.open()
     s:tell [[
@@ -64,6 +104,9 @@ kavach> kavach.sleep(60000)
 ⟵ <spins> C-c
 interrupted
 kavach> kavach.process.exec { "sleep", "60" }
+⟵ <spins> C-c
+interrupted
+kavach> table.sort({ 2, 1 }, function() kavach.sleep(60000) end)
 ⟵ <spins> C-c
 interrupted
 kavach> "still here"

@@ -6,11 +6,12 @@ local M = {}
 
 local recorded = false
 
+-- As coroutine.wrap does it (Lua 5.4, lcorolib.c); its place is that of who called the coroutine.
 local function or_raise(co, ok, ...)
   if ok then return ... end
-  if coroutine.status(co) ~= "dead" then error((...), 0) end
-  local closed, why = coroutine.close(co) -- as coroutine.wrap does (Lua 5.4, lcorolib.c)
-  error(closed and (...) or why, 0)
+  if coroutine.status(co) ~= "dead" then error((...), 2) end
+  local closed, why = coroutine.close(co)
+  error(closed and (...) or why, 2)
 end
 
 --- From now on, for the whole of this Lua.

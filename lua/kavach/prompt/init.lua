@@ -50,7 +50,9 @@ function M.run(extra)
   local scheduler = require "kavach.task.scheduler"
   session.terminal = os.getenv "TERM"
   scheduler.outlive_failures(function(...) session:task_failed(...) end)
-  session:serve()
+  session.on_end = function() scheduler.call_off "the prompt was left" end
+  -- Not by the main thread: what waits where Lua cannot yield would hold that up.
+  scheduler.background(session.serve, session):await()
   talk:close()
   local code = front:close()
   scheduler.abandon()

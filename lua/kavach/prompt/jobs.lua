@@ -34,7 +34,7 @@ local function took(job) return ("%.1f s"):format((core.now() - job.begun) / 100
 -- A value in the rest of a line.
 local function in_short(value, options)
   local text = show.value(value, { columns = options.columns // 2, rows = 1 })
-  return (text:gsub("\n.*", " …"))
+  return tables.cut((text:gsub("\n.*", " …")), options.columns)
 end
 
 local function remove(self, job)

@@ -8,16 +8,14 @@ local err = require "kavach.err"
 local frame = require "kavach.prompt.frame"
 local later = require "kavach.later"
 local links = require "kavach.prompt.link"
+local requests = require "kavach.prompt.requests"
 local scheduler = require "kavach.task.scheduler"
 
 -- The prompt is there before these are.
-local entries, perform = later "kavach.prompt.entry", later "kavach.prompt.perform"
+local plain = later "kavach.plain"
 local show, trace = later "kavach.prompt.show", later "kavach.prompt.trace"
 
 local M = {}
-
--- What was interrupted may clean up for so long before the prompt is back without it.
-local PATIENCE_MS <const> = 60
 
 local last_number = 0
 
@@ -31,6 +29,8 @@ local last_number = 0
 ---@field failure? table the last error, as kavach.prompt.trace has it
 ---@field loaded string[] files of .load, in order
 ---@field texts string[] what was entered, and ran
+---@field on_end? fun() called when it is over
+---@field text string what was entered last
 local Session = {}
 Session.__index = Session
 
@@ -63,9 +63,13 @@ function Session:raw(raw)
   self.link:send(frame.RAW, raw and "\1" or "\0")
 end
 
---- What is wrong, in a line.
+-- Does not wait: who was called off must be able to tell how it has ended.
+local function tell(self, text) self.link:send(frame.OUTPUT, text) end
+
+--- What is wrong. The text may be from anywhere.
+---@param message string
 function Session:complain(message)
-  self:print(self:paint("31", message) .. "\n")
+  tell(self, self:paint("31", (message:gsub("[^\n]+", plain.text))) .. "\n")
 end
 
 --- How values are to be shown on this terminal.
@@ -78,7 +82,7 @@ end
 function Session:fail(captured)
   if err.is(captured.error, "cancelled") then return self:complain(captured.error.message) end
   self.failure = captured
-  self:print(trace.short(captured, self:options()))
+  tell(self, trace.short(captured, self:options()))
 end
 
 --- A task that nobody waits for has failed.
@@ -132,91 +136,24 @@ function Session:run(chunk)
   return outcome[1]
 end
 
-local function ready(self)
+--- Gives the prompt.
+function Session:ready()
   self.state, self.task, self.asked = "ready", nil, nil
   self.link:send(frame.READY, "\0" .. self.prompt)
 end
 
--- Does something in a task of its own, and gives the prompt back, unless it was interrupted and the
--- prompt is back already.
-local function begin(self, fn)
+--- Does something in a task of its own, and gives the prompt back, unless it was interrupted and
+--- the prompt is back already.
+---@param fn fun()
+---@param text? string what was entered
+function Session:begin(fn, text)
+  self.text = text or ""
   self.state = "busy"
   self.task = self.realm:start(function()
     local ok, failure = self:call(fn)
     if not ok then self:fail(failure) end
-    if self.task and self.task.co == coroutine.running() and not self.over then ready(self) end
+    if self.task and self.task.co == coroutine.running() and not self.over then self:ready() end
   end)
-end
-
--- ---- the front end's frames --------------------------------------------------------------------
-
-local on = {}
-
-on[frame.HELLO] = function(self, payload)
-  if self.state ~= "new" then return "HELLO twice" end
-  on[frame.SIZE](self, payload:sub(1, 4))
-  local flags = payload:byte(5)
-  self.colour, self.dumb = flags & frame.COLOUR ~= 0, flags & frame.DUMB ~= 0
-  self.link:send(frame.WELCOME, string.pack("<I4I4", core.getpid(), self.number))
-  if self.banner then self:print(self.banner .. "\n") end
-  ready(self)
-end
-
-on[frame.SIZE] = function(self, payload)
-  local columns, rows = string.unpack("<I2I2", payload)
-  self.size = { columns = math.max(columns, 1), rows = math.max(rows, 1) }
-  if self.on_size then self.on_size(self.size) end
-end
-
-on[frame.SUBMIT] = function(self, payload)
-  if self.state == "asking" then
-    self.state = "busy"
-    self.link:send(frame.BUSY)
-    return self.asked(payload)
-  elseif self.state ~= "ready" then
-    return "an entry before the prompt was ready"
-  end
-  self.count = self.count + 1
-  local entry = entries.parse(payload, self.count)
-  if entry.kind == "more" or entry.kind == "empty" then self.count = self.count - 1 end
-  if entry.kind == "more" then return self.link:send(frame.MORE) end
-  self.link:send(frame.BUSY)
-  entry.source = payload
-  self.texts[#self.texts + 1] = entry.kind == "lua" and payload or nil
-  begin(self, function() perform[entry.kind](self, entry) end)
-end
-
-on[frame.COMPLETE] = function(self, payload)
-  local ticket, cursor = string.unpack("<I4I4", payload)
-  local text = payload:sub(9)
-  local start, choices = require("kavach.prompt.complete").at(text, math.min(cursor, #text),
-    require("kavach.prompt.scope").of(self))
-  local parts = { string.pack("<I4I4", ticket, start) }
-  for i, choice in ipairs(choices) do parts[i + 1] = choice .. "\0" end
-  self.link:send(frame.CHOICES, table.concat(parts))
-end
-
--- What does not end at once is left behind, as a job, and the prompt comes back.
-on[frame.INTERRUPT] = function(self)
-  if self.state ~= "busy" or not self.task then return end
-  local task = self.task
-  self.realm:interrupt(task, "interrupted")
-  core.timer(PATIENCE_MS, function()
-    if self.task ~= task or task.done or self.over then return end
-    self.jobs:adopt(self.texts[#self.texts] or "", task)
-    ready(self)
-  end)
-end
-
-on[frame.KEYS] = function(self, payload)
-  if self.on_keys then self.on_keys(payload) end
-end
-
-on[frame.END] = function(self, payload)
-  if payload ~= "\0" then return self:hang_up() end
-  if self.state ~= "ready" then return end
-  self.link:send(frame.BUSY)
-  begin(self, function() self:leave() end)
 end
 
 -- ---- its end -----------------------------------------------------------------------------------
@@ -257,20 +194,16 @@ function Session:finish()
   if self.over then return end
   self.over = true
   self.link:close()
-  self.realm:cancel "the prompt was left"
-end
-
--- A front end says HELLO first.
-local function take(self, kind, payload)
-  if self.state == "new" and kind ~= frame.HELLO then return "a frame before HELLO" end
-  return on[kind](self, payload)
+  self.realm:close "the prompt was left"
+  if self.on_end then self.on_end() end
 end
 
 --- Is the prompt until it is left, or its front end is gone.
 function Session:serve()
   local writer = scheduler.background(self.link.pump, self.link)
   local unwatch = require("kavach.prompt.events").watch(self)
-  local fine, why = pcall(self.link.receive, self.link, function(...) return take(self, ...) end)
+  local function take(...) return requests.take(self, ...) end
+  local fine, why = pcall(self.link.receive, self.link, take)
   unwatch()
   self:finish()
   writer:await()

@@ -31,11 +31,19 @@ function waiters:wait(ms)
   end)
 end
 
----Has fn called at each wake(): for what lives in callbacks.
+---Has fn called at each wake(), until what is returned is called: for what lives in callbacks.
 ---@param fn fun()
+---@return fun() stop
 function waiters:watch(fn)
   self.watchers = self.watchers or {}
   self.watchers[#self.watchers + 1] = fn
+  return function()
+    local others = {} -- those of now may be being called
+    for _, other in ipairs(self.watchers) do
+      if other ~= fn then others[#others + 1] = other end
+    end
+    self.watchers = others
+  end
 end
 
 function waiters:wake()

@@ -41,7 +41,7 @@ end
 local function resume(task)
   local before = M.current
   M.current = task
-  local ok, message = core.resume(task.co, task.session)
+  local ok, message = core.resume(task.co, task.session or 0)
   M.current = before
   if not ok then
     task:finish(false, message) -- out of stack or memory

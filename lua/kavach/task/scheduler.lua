@@ -23,6 +23,7 @@ local interrupt, refusal, suspend, wake =
 
 ---@class kavach.Task
 ---@field cancelled kavach.Error? why, from when it was
+---@field stopped boolean? and it is to end, whatever it catches
 local Task = {}
 Task.__index = Task
 Task.__name = "kavach.Task"
@@ -53,11 +54,20 @@ local function trace(e)
   return e
 end
 
+-- Ends what a cancelled task computes, too, once it has had time to clean up.
+local function stop(task)
+  task.stopped = true
+  core.stop(task.co)
+end
+
 local function cancel_tasks(scope, why)
   local all = {}
   for task in pairs(scope.tasks) do all[#all + 1] = task end
   table.sort(all, function(a, b) return a.number < b.number end)
-  for _, task in ipairs(all) do task:cancel(why) end
+  for _, task in ipairs(all) do
+    task:cancel(why)
+    if scope.owner.stopped and not task.done then stop(task) end
+  end
 end
 
 --- Waits until the scope's tasks have ended. A cancellation meanwhile is passed on to them, and
@@ -153,6 +163,7 @@ local function start(scope, session, body)
   scope.tasks[task] = true
   scope.count = scope.count + 1
   ready.add(task)
+  if scope.closed then cancel_tasks(scope, scope.closed) end
   return task
 end
 
@@ -296,11 +307,19 @@ function Realm:start(fn, ...)
   return task
 end
 
---- Cancels a task of it, or another that it is to be rid of: what it computes is ended, too.
+--- Cancels a task of it, or another that it is to be rid of: what it computes is ended, too, and
+--- what the tasks of its scopes do.
 ---@param task kavach.Task
 ---@param why string?
 function Realm.interrupt(_, task, why)
-  if task:cancel(why) then core.stop(task.co) end
+  if task:cancel(why) then stop(task) end
+end
+
+--- The same for all of its tasks, and for those that are yet to be started.
+---@param why string
+function Realm:close(why)
+  self.owner.stopped, self.closed = true, why
+  self:cancel(why)
 end
 
 -- ---- the main thread -------------------------------------------------------------------------
@@ -319,9 +338,14 @@ function M.finish()
   return leave(root.first_scope, true)
 end
 
---- Cancels the tasks that the main thread spawned, and waits for their end.
+--- Cancels the tasks that the main thread spawned. For who runs beside it: one that cannot yield
+--- may hold it up.
+---@param why string
+function M.call_off(why) cancel_tasks(root.first_scope, why) end
+
+--- Cancels them, and waits for their end.
 function M.abandon()
-  cancel_tasks(root.first_scope, "the program failed")
+  M.call_off "the program failed"
   join(root.first_scope, root)
 end
 

@@ -51,6 +51,12 @@ function M.suspend(task, wait)
   task.wait = outer
 end
 
+-- A task that is to end may catch this, again and again, in whatever coroutine of its own.
+local function refuse(task, why)
+  if task.stopped then core.stop((coroutine.running())) end
+  error(why, 0)
+end
+
 --- The one primitive. `start(done)` begins an operation and returns its canceller: a function, an
 --- object with `close`, or nil. The task is suspended until `done(…)` is called; those are the
 --- values. Raises, after the canceller ran, if the task is cancelled meanwhile.
@@ -58,7 +64,7 @@ end
 function M.wait(start)
   local task = ready.current
   local why = M.refusal(task)
-  if why then error(why, 0) end
+  if why then refuse(task, why) end
   if core.is_foreign() and not can_yield(task) then
     error("an operation that waits was called outside of a task, on a loop that is not kavach's: "
       .. "call it in a function given to kavach.spawn", 0)
@@ -71,7 +77,7 @@ function M.wait(start)
   end)
   if not wait.done then M.suspend(task, wait) end
   if wait.deadlock then call_off(wait) end
-  if wait.error then error(wait.error, 0) end
+  if wait.error then refuse(task, wait.error) end
   return table.unpack(wait.values, 1, wait.values.n)
 end
 

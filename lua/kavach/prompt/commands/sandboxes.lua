@@ -1,7 +1,6 @@
 --- Dot commands for sandboxes, of this host and of this user's others: by their control sockets.
 
 local client = require "kavach.sandbox.control.client"
-local plain = require "kavach.plain"
 local remote = require "kavach.sandbox.control.command"
 local task = require "kavach.task"
 local waiters = require "kavach.sandbox.waiters"
@@ -11,9 +10,13 @@ local M = {}
 -- ---- finding one -------------------------------------------------------------------------------
 
 -- Calls fn with a connection to the sandbox's host and what ps tells of it. What is wrong is said.
-local function with_sandbox(session, name, fn)
+-- `whole`: the beginning of an id is not enough.
+local function with_sandbox(session, name, fn, whole)
   local found, why = client.find(name)
   if not found then return session:complain((why.message:gsub("kavach ps", ".ps"))) end
+  if whole and found.box.name ~= name and found.box.id ~= name then
+    return session:complain(("there is no job %s, and no sandbox of that name"):format(name))
+  end
   local connection <close>, trouble = client.connect(found.host)
   if not connection then return session:complain(trouble.message) end
   return fn(connection, found.box)
@@ -23,7 +26,7 @@ local function first_word(rest) return rest:match "^(%S+)%s*(.*)$" end
 
 -- How a command ended, if that is worth a word.
 local function tell_exit(session, name, exit, why)
-  if why then return session:complain(plain.text(why.message)) end
+  if why then return session:complain(why.message) end
   if exit.signal then return session:complain(("%s: signal %d"):format(name, exit.signal)) end
   if exit.exit_code == 0 then return end
   session:complain(("%s: exit code %d"):format(name, exit.exit_code))
@@ -92,7 +95,7 @@ M.logs = {
         if asked then copy(session, asked.output) end
         if asked then result, why = asked:wait() end
       end
-      if not result then session:complain(plain.text(why.message)) end
+      if not result then session:complain(why.message) end
     end)
   end,
 }
@@ -129,6 +132,7 @@ end
 local function carry(session, running)
   local state, typed, changed, left = { fresh = true }, {}, waiters.new(), false
   session.on_keys = function(keys)
+    if left then return end
     typed[#typed + 1], left = leaves(state, keys)
     changed:wake()
   end
@@ -186,13 +190,14 @@ M.kill = {
   run = function(session, rest)
     local name = rest:match "^%%?(%S+)%s*$"
     if not name then return session:complain "what? .kill ID, or .kill N" end
-    if name:find "^%d+$" and session.jobs:kill(math.tointeger(tonumber(name))) then return end
+    local number = rest:match "^%%?(%d+)%s*$"
+    if number and session.jobs:kill(math.tointeger(tonumber(number))) then return end
     with_sandbox(session, name, function(connection, box)
       local result, why = client.ask(connection, "destroy", { id = box.id })
       -- A host that has nothing else ends with it, and may do so before it answers.
       if result or connection.lost then return session:print(box.id .. " is gone\n") end
-      session:complain(plain.text(why.message))
-    end)
+      session:complain(why.message)
+    end, number ~= nil) -- the job of that number may have ended by itself
   end,
 }
 
