@@ -5,10 +5,10 @@ local kavach = require "kavach"
 -- be interrupted, and tells how it ended.
 local SCRIPT <const> = [[
   local core, kavach = require "kavach.core", require "kavach"
-  local scheduler = require "kavach.task.scheduler"
+  local realms = require "kavach.task.realm"
   require "kavach.prompt.coroutines".record()
   function up() print "up" io.stdout:flush() end
-  local realm = scheduler.realm(7, function(failure) print("failed", failure) end)
+  local realm = realms.new(7, function(failure) print("failed", failure) end)
   local task = realm:start(function()
     local ok, why = core.guard(function(e) return e end, load(%q, "=(1)"))
     print(ok, why)
@@ -129,13 +129,13 @@ describe("a task of a prompt that is called off", function()
   local CODE <const> = [[
     local core = require "kavach.core"
     kavach = require "kavach"
-    local scheduler = require "kavach.task.scheduler"
+    local realms = require "kavach.task.realm"
     require "kavach.prompt.coroutines".record()
     function naps() while true do pcall(kavach.sleep, 10) end end
-    local realm = scheduler.realm(7, function() end)
+    local realm = realms.new(7, function() end)
     local task = realm:start(function() return core.guard(tostring, load(%q, "=(1)")) end)
     -- Not the main thread, which what cannot yield would hold up.
-    scheduler.background(function()
+    require("kavach.task.scheduler").background(function()
       kavach.sleep(30)
       local begun = kavach.now()
       %s

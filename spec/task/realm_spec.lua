@@ -1,13 +1,13 @@
 local core = require "kavach.core"
 local err = require "kavach.err"
 local kavach = require "kavach"
-local scheduler = require "kavach.task.scheduler"
+local realms = require "kavach.task.realm"
 
 describe("a realm", function()
   local realm, failures
   before_each(function()
     failures = {}
-    realm = scheduler.realm(5, function(failure, traceback)
+    realm = realms.new(5, function(failure, traceback)
       failures[#failures + 1] = { failure, traceback }
     end)
   end)

@@ -8,6 +8,7 @@ local err = require "kavach.err"
 local frame = require "kavach.prompt.frame"
 local later = require "kavach.later"
 local links = require "kavach.prompt.link"
+local realms = require "kavach.task.realm"
 local requests = require "kavach.prompt.requests"
 local scheduler = require "kavach.task.scheduler"
 
@@ -233,7 +234,7 @@ function M.new(options)
   self.globals = options.globals
   self.env, self.kept = environment(options.globals, self.own)
   self.jobs = require("kavach.prompt.jobs").new(self)
-  self.realm = scheduler.realm(self.number, function(...) self:task_failed(...) end)
+  self.realm = realms.new(self.number, function(...) self:task_failed(...) end)
   return self
 end
 

@@ -54,8 +54,9 @@ local function trace(e)
   return e
 end
 
--- Ends what a cancelled task computes, too, once it has had time to clean up.
-local function stop(task)
+--- Ends what a cancelled task computes, too, once it has had time to clean up.
+---@param task kavach.Task
+function M.stop(task)
   task.stopped = true
   core.stop(task.co)
 end
@@ -66,7 +67,7 @@ local function cancel_tasks(scope, why)
   table.sort(all, function(a, b) return a.number < b.number end)
   for _, task in ipairs(all) do
     task:cancel(why)
-    if scope.owner.stopped and not task.done then stop(task) end
+    if scope.owner.stopped and not task.done then M.stop(task) end
   end
 end
 
@@ -150,8 +151,12 @@ end
 
 local last_number = 0
 
--- A task of the scope that runs `body`, which returns what pcall does.
-local function start(scope, session, body)
+--- A task of a scope that runs `body`, which returns what pcall does. For kavach.task.realm.
+---@param scope kavach.Scope
+---@param session integer? the prompt whose interrupts are for it
+---@param body fun(): boolean, ...
+---@return kavach.Task
+function M.start(scope, session, body)
   last_number = last_number + 1
   local task = setmetatable({
     parent = scope, shielded = 0, number = last_number, started = core.now(), session = session,
@@ -182,7 +187,7 @@ function M.spawn(fn, ...)
   local scope = ready.current.scope
   local arguments = table.pack(...)
   local session = ready.current.session
-  return start(scope, session, function()
+  return M.start(scope, session, function()
     local function body() return fn(table.unpack(arguments, 1, arguments.n)) end
     return pcall(M.scope, session and function() return guarded(body) end or body)
   end)
@@ -264,62 +269,23 @@ end
 
 -- ---- tasks of no scope -----------------------------------------------------------------------
 
+-- A task that never runs, for the scope that it has.
+local function nobody()
+  local task = setmetatable({ shielded = 0 }, Task)
+  task.scope = new_scope(nil, task)
+  return task
+end
+
+
 --- Starts `fn(…)` as a task that no scope waits for or cancels: for what serves others while the
 --- program goes its own way. Nobody is told of its failure, so it should catch its own.
 ---@return kavach.Task
 function M.background(fn, ...)
-  local nobody, before = setmetatable({ shielded = 0 }, Task), ready.current
-  nobody.scope = new_scope(nil, nobody)
-  ready.current = nobody
+  local before = ready.current
+  ready.current = nobody()
   local task = M.spawn(fn, ...)
   ready.current = before
   return task
-end
-
--- ---- a prompt's tasks ------------------------------------------------------------------------
-
----@class kavach.Realm: kavach.Scope
-local Realm = setmetatable({ __name = "kavach.Realm" }, { __index = Scope })
-Realm.__index = Realm
-
---- A scope whose tasks stand each for itself: that one failed is told to `on_failure(error,
---- traceback)`, and the others go on. Their code can be interrupted by this number.
----@param session integer over 0
----@param on_failure fun(failure: any, traceback: string?)
----@return kavach.Realm
-function M.realm(session, on_failure)
-  local realm = setmetatable(new_scope(nil, setmetatable({ shielded = 0 }, Task)), Realm)
-  realm.session, realm.on_failure = session, on_failure
-  return realm
-end
-
---- Starts `fn(…)`. What it spawns is the realm's, too: it does not wait for that. An interrupt ends
---- with the core.guard that it calls others' code in.
----@param fn fun(...): ...
----@return kavach.Task
-function Realm:start(fn, ...)
-  local arguments = table.pack(...)
-  local task
-  task = start(self, self.session, function()
-    task.scope = self
-    return pcall(fn, table.unpack(arguments, 1, arguments.n))
-  end)
-  return task
-end
-
---- Cancels a task of it, or another that it is to be rid of: what it computes is ended, too, and
---- what the tasks of its scopes do.
----@param task kavach.Task
----@param why string?
-function Realm.interrupt(_, task, why)
-  if task:cancel(why) then stop(task) end
-end
-
---- The same for all of its tasks, and for those that are yet to be started.
----@param why string
-function Realm:close(why)
-  self.owner.stopped, self.closed = true, why
-  self:cancel(why)
 end
 
 -- ---- the main thread -------------------------------------------------------------------------
@@ -373,6 +339,6 @@ function M.traceback_of(e)
   return rawequal(origin.error, e) and origin.traceback or nil
 end
 
-M.step = ready.step
+M.step, M.nobody, M.Scope = ready.step, nobody, Scope
 
 return M
