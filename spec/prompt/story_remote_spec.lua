@@ -46,6 +46,8 @@ PROMPT> local own = "of one"
 PROMPT> print("to", "me") io.write("and ", "me\n")
 to      me
 and me
+PROMPT> io.stdout:setvbuf "no"
+true
 PROMPT> .jobs
 nothing runs in the background
 PROMPT>

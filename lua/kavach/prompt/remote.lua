@@ -20,6 +20,7 @@ local function own_output(session)
       return self
     end,
     flush = function(self) return self end,
+    setvbuf = function() return true end,
   }, { __name = "FILE*" })
   stdout.__index = stdout
   return {
