@@ -78,6 +78,21 @@ PROMPT>
     two.tmux:with "left with 1"
   end)
 
+  it("one is told why there is none", function()
+    start({ folder .. "/script.lua" }, [[
+      local kavach = require "kavach"
+      require "kavach.prompt.remote"
+      kavach.control.register("prompt", { params = { terminal = "string" }, run = function()
+        return nil, require "kavach.err".new("io", "no prompts today")
+      end })
+      assert(kavach.control.listen())
+      print "up" io.stdout:flush()
+      kavach.sleep(60000)
+    ]])
+    local s = connect(tostring(serving:pid()))
+    s.tmux:with "kavach: repl: no prompts today\nleft with 1"
+  end)
+
   it("one looks inside a batch that runs, and steers it", function()
     local first = start({ "batch", folder .. "/script.lua" }, [[
       local kavach = require "kavach"

@@ -59,7 +59,10 @@ local function relay(connection)
     scope:cancel()
   end)
   talk:close()
-  return front:close()
+  local code = front:close()
+  -- The host is there, but would not give a prompt.
+  if call.cause and not call.result and not connection.lost then return nil, call.cause end
+  return code
 end
 
 local function run(args)
