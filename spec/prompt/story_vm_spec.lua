@@ -50,15 +50,19 @@ kavach> .attach web
 ]]
     local terminal = s.tmux
     terminal:with "/ #"
-    terminal:type "stty size; vi /tmp/notes\r"
+    terminal:type "stty size\r"
     terminal:with "50 100"
+    terminal:type "vi /tmp/notes\r"
     terminal:with "~\n~\n~"
     terminal:type "ihello from the guest"
     terminal:with "hello from the guest"
     terminal:keys "Escape"
     terminal:with "- /tmp/notes" -- no more "I", of inserting
     terminal:type ":wq\r"
-    terminal:with "# "
+    assert.is_true(host.eventually(function() -- it has ended, and takes no more keys
+      local lines = terminal:lines()
+      return lines[#lines] == "/ #"
+    end))
     terminal:run "resize-window -t spec -x 91 -y 33"
     terminal:type "clear; cat /tmp/notes; stty size\r"
     terminal:with "hello from the guest\n33 91"
