@@ -212,7 +212,7 @@ static bool prompt(lua_State *L, bool on_terminal) {
   lua_pushstring(L, on_terminal ? "kavach.prompt" : "kavach.prompt.plain");
   if (!report(L, call(L, 1, 1))) return false;
   lua_getfield(L, -1, "run");
-  return report(L, call(L, 0, 0));
+  return report(L, call(L, 0, 1)) && lua_tointeger(L, -1) == EXIT_SUCCESS;
 }
 
 static bool run_all(lua_State *L, int argc, char **argv, const options *o) {

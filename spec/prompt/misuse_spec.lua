@@ -130,6 +130,17 @@ describe("the prompt, misused:", function()
   end)
 end)
 
+describe("a prompt that cannot be", function()
+  it("says why, and fails", function()
+    local p <close> = assert(kavach.process.start({ program.build .. "/spec/prompt/pty", "80", "24",
+      "env", "KAVACH_LIB_DIR=/nonexistent", program.kavach }, { stdin = "pipe" }))
+    assert.equal("kavach: the prompt: cannot run '/nonexistent/prompt': "
+      .. "No such file or directory\r\n", p.stdout:read_all())
+    local code = p:wait().exit_code
+    assert.equal(1, code)
+  end)
+end)
+
 describe("without a terminal", function()
   it("standard input is a script, as with lua5.4; bytes that are none are an error", function()
     local code, out = program.shell("echo 'print(6 * 7)' | " .. program.kavach)

@@ -68,7 +68,7 @@ function M.sink()
     self.parts[#self.parts + 1] = bytes
     return true
   end
-  function sink.pending() return 0 end
+  function sink.unsent() return 0 end
   function sink.wait() return true end
   function sink:text() return table.concat(self.parts) end
   return sink

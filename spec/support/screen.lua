@@ -81,7 +81,7 @@ function Screen:write(bytes)
   return true
 end
 
-function Screen:pending() return self.busy and 1 or 0 end
+function Screen:unsent() return self.busy and 1 or 0 end
 
 function Screen.wait() return true end
 

@@ -4,8 +4,6 @@ local registry = require "kavach.sandbox.registry"
 
 local M = {}
 
-local get, each = rawget, next
-
 -- Names and ids of this host's sandboxes; of those of others the names alone, by their links: a key
 -- that was pressed waits for no other process.
 local function sandboxes()
@@ -22,34 +20,11 @@ local function sandboxes()
   return list
 end
 
--- The tables that a name is looked up in, in order, as kavach.prompt.entry.environment has them.
-local function tables(session)
-  local list = { session.kept.kept(), session.own, session.globals }
-  local meta = debug.getmetatable(session.globals)
-  local behind = type(meta) == "table" and get(meta, "__index")
-  if type(behind) == "table" then list[4] = behind end
-  return list
-end
-
 ---@param session kavach.prompt.session
 ---@return kavach.prompt.scope
 function M.of(session)
   return {
-    global = function(name)
-      for _, names in ipairs(tables(session)) do
-        local value = get(names, name)
-        if value ~= nil then return value end
-      end
-    end,
-    names = function()
-      local list = {}
-      for _, names in ipairs(tables(session)) do
-        for name in each, names do
-          if type(name) == "string" then list[#list + 1] = name end
-        end
-      end
-      return list
-    end,
+    global = session.kept.peek, names = session.kept.names,
     commands = require("kavach.prompt.commands").all(),
     sandboxes = sandboxes,
     jobs = function() return session.jobs:numbers() end,

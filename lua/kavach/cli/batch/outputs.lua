@@ -97,7 +97,7 @@ end
 local function is_easy(self, entry)
   if self.pumping then return false end
   for _, name in ipairs(NAMES) do
-    if entry[name] and entry[name].path or self.streams[name]:pending() > PIECE then
+    if entry[name] and entry[name].path or self.streams[name]:unsent() > PIECE then
       return false
     end
   end

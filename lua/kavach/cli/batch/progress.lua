@@ -24,7 +24,7 @@ Display.__index = Display
 
 ---@class kavach.batch.Progress.options
 ---@field snapshot fun(): table? how things stand; nil: not known yet
----@field out kavach.batch.Writer the terminal: `write(bytes)`, `pending()`, `wait(most)`
+---@field out kavach.batch.Writer the terminal: `write(bytes)`, `unsent()`, `wait(most)`
 ---@field size? fun(): integer, integer rows and columns
 ---@field now? fun(): integer ms
 ---@field timer? fun(ms: integer, fn: fun()): { close: fun(self) }
@@ -144,7 +144,7 @@ end
 function Display:draw(force)
   if self.closed then return end
   self.drawn = self.now()
-  if not force and self.out:pending() > 0 then return draw_in(self, FRAME_MS) end
+  if not force and self.out:unsent() > 0 then return draw_in(self, FRAME_MS) end
   local rows, columns = self.size()
   local view = look(self)
   write(self, take_above(self, columns), view and block.lines(view, rows, columns, self.style)
@@ -168,7 +168,7 @@ end
 ---@param bytes string as they came
 function Display:print(bytes) return self.printer:write(bytes) end
 
---- A stream of its own for what a job prints: as `print`, with `pending`, `wait` and `break_line`.
+--- A stream of its own for what a job prints: as `print`, with `unsent`, `wait` and `break_line`.
 ---@return kavach.batch.Printer
 function Display:stream() return printer.new(self) end
 

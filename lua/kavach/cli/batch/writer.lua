@@ -11,7 +11,7 @@ local EVERY_MS <const> = 50
 -- So much goes out at once, whatever the time.
 local FULL <const> = 64 * 1024
 -- Who makes more than this should wait for the reader.
-local PENDING_MOST <const> = 1024 * 1024
+local UNSENT_MOST <const> = 1024 * 1024
 
 ---@class kavach.batch.Writer
 ---@field lost? kavach.Error why nothing is written any more; `broken` in it: nobody reads
@@ -48,7 +48,7 @@ end
 
 -- Writes until the stream takes no more, and then when it does again.
 local function push(self)
-  while self:pending() > 0 do
+  while self:unsent() > 0 do
     if self.from > #self.batch then
       self.batch, self.from = table.concat(self.parts), 1
       self.parts, self.queued = {}, 0
@@ -71,7 +71,7 @@ end
 
 --- How many bytes the stream has not taken yet.
 ---@return integer
-function Writer:pending()
+function Writer:unsent()
   return self.queued + #self.batch - self.from + 1
 end
 
@@ -104,18 +104,18 @@ end
 
 --- Whether more has yet to go out than who makes it should let there be.
 ---@return boolean
-function Writer:is_behind() return self:pending() > PENDING_MOST end
+function Writer:is_behind() return self:unsent() > UNSENT_MOST end
 
 --- Waits until no more than `most` bytes (default: 1 MiB) have yet to go out.
 ---@param most? integer
 ---@param ms? integer at most so long
 ---@return true? done, kavach.Error? error
 function Writer:wait(most, ms)
-  most = most or PENDING_MOST
-  local function done() return self.lost or self:pending() <= most end
+  most = most or UNSENT_MOST
+  local function done() return self.lost or self:unsent() <= most end
   if not done() then self.changed:until_true(done, ms and core.now() + ms) end
   if self.lost then return nil, self.lost end
-  if self:pending() > most then return err.fail("timeout", self.name .. ": nobody reads it") end
+  if self:unsent() > most then return err.fail("timeout", self.name .. ": nobody reads it") end
   return true
 end
 

@@ -3,7 +3,6 @@
 
 ---@class kavach.prompt.control
 ---@field declare fun(names: string[]) has names be kept, from when they are assigned
----@field kept fun(): table<string, any> the names that are, with their values
 ---@field peek fun(name: string): any what a name stands for, as far as that runs no code
 ---@field names fun(): string[] all names, in no order, some perhaps twice
 
@@ -36,29 +35,31 @@ return function(globals, extra)
     end,
   })
 
+  -- Where else a name is looked up, without running anything.
+  local function places()
+    local meta = debug.getmetatable(globals)
+    local behind = type(meta) == "table" and rawget(meta, "__index")
+    return { extra, globals, type(behind) == "table" and behind or nil }
+  end
+
   local control = {}
 
   function control.declare(names)
     for _, name in ipairs(names) do declared[name] = true end
   end
 
-  function control.kept()
-    local values = {}
-    for name, value in next, env do values[name] = value end
-    return values
-  end
-
   function control.peek(name)
     local value = rawget(env, name)
     if value ~= nil or hides[name] then return value end
-    value = rawget(extra, name)
-    if value ~= nil then return value end
-    return rawget(globals, name)
+    for _, place in ipairs(places()) do
+      value = rawget(place, name)
+      if value ~= nil then return value end
+    end
   end
 
   function control.names()
     local list = {}
-    for _, each in ipairs { env, extra, globals } do
+    for _, each in ipairs { env, table.unpack(places()) } do
       for name in next, each do list[#list + 1] = name end
     end
     return list

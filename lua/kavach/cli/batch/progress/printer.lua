@@ -39,8 +39,8 @@ function Printer:break_line()
 end
 
 ---@return integer bytes that are not on the terminal yet
-function Printer:pending()
-  return self.display.above_bytes + self.display.out:pending()
+function Printer:unsent()
+  return self.display.above_bytes + self.display.out:unsent()
 end
 
 --- Waits until the terminal has taken what there is, but for so many bytes.
@@ -48,7 +48,7 @@ end
 ---@return true? done, kavach.Error? error
 function Printer:wait(most)
   most = most or ABOVE_MOST
-  if self:pending() <= most then return true end
+  if self:unsent() <= most then return true end
   self.display:draw(true)
   return self.display.out:wait(most)
 end
