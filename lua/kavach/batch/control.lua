@@ -11,8 +11,7 @@ local plain = require "kavach.plain"
 
 local M = {}
 
-local running = {} -- schedules by name
-local batches = {} -- and what they are of
+local running = {} -- batches by name; each has its schedule
 
 local NAME = { type = "string", required = true }
 
@@ -21,11 +20,11 @@ local function method(name, params, run)
   control.register("batch." .. name, {
     params = params,
     run = function(given)
-      local schedule = running[given.name]
-      if not schedule then
+      local batch = running[given.name]
+      if not batch then
         return err.fail("invalid_argument", ("no batch '%s' runs here"):format(given.name))
       end
-      return run(schedule, given)
+      return run(batch.schedule, given)
     end,
   })
 end
@@ -66,19 +65,18 @@ end
 
 ---Has a batch reachable until what is returned is closed, or says why it is not.
 ---@param batch kavach.Batch
----@param schedule kavach.batch.schedule
 ---@return table handle
 ---@return kavach.Error? unreachable
-function M.open(batch, schedule)
+function M.open(batch)
   local name = batch.name
   if not next(running) then register() end
-  running[name], batches[name] = schedule, batch
+  running[name] = batch
   local _, why = control.listen()
-  return setmetatable({}, { __close = function() running[name], batches[name] = nil, nil end }), why
+  return setmetatable({}, { __close = function() running[name] = nil end }), why
 end
 
 ---The batches that this process runs, by name.
 ---@return table<string, kavach.Batch>
-function M.batches() return batches end
+function M.batches() return running end
 
 return M

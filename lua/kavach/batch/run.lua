@@ -151,7 +151,8 @@ local function conduct(self, how)
     limits = self.batch.options, finished = self.finished, is_behind = how.is_behind,
     guess_ms = self.batch.options.sandbox ~= false and GUEST_GUESS_MS or 0,
   }
-  local _ <close>, unreachable = control.open(self.batch, self.schedule)
+  self.batch.schedule = self.schedule
+  local _ <close>, unreachable = control.open(self.batch)
   local held, trouble = self.lock:hold()
   if not held then return nil, trouble end
   local finished = 0
@@ -166,7 +167,6 @@ local function conduct(self, how)
       event = "warning", message = "it cannot be steered from elsewhere: " .. tostring(unreachable),
     }
   end
-  self.batch.schedule = self.schedule
   if how.on_ready then how.on_ready(self.schedule) end
   return summarise(self, self.schedule:run())
 end
