@@ -72,7 +72,6 @@ describe("the front end of a prompt", function()
       ["\xff\xc3X"] = "abc dX",
     } do
       f:type "abc d"
-      f:with "abc d"
       f:raw(bytes .. "\r")
       assert.equal(wanted, f:take(), ("%q"):format(bytes))
     end
@@ -107,9 +106,6 @@ describe("the front end of a prompt", function()
     f:type("x"):keys("Enter")
     f:expect "SUBMIT"
     f:send "BUSY"
-    host.eventually(function()
-      return f.tmux:run("display-message -p -t spec '#{pane_tty}'"):find "/dev" ~= nil
-    end)
     local tty = f.tmux:run("display-message -p -t spec '#{pane_tty}'"):gsub("\n", "")
     assert.is_true(host.eventually(function()
       local pipe <close> = assert(io.popen("stty -a -F " .. tty))

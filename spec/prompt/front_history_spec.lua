@@ -42,7 +42,7 @@ describe("the history of a prompt's front end", function()
   it("is kept for the next, each entry once, in a file of its owner's", function()
     open()
     for _, text in ipairs { "one", "two", "one", " hidden", "three\\n" } do enter(text) end
-    f:type("drawn"):keys("Up"):with "three"
+    f:type("drawn"):keys("Up"):ends "> three\\n"
     f:keys("Down"):with "drawn"
     assert.equal("drawn", recall())
     kept "one\ntwo\none\nthree\\\\n\ndrawn\n"
@@ -91,7 +91,7 @@ describe("the history of a prompt's front end", function()
     f:keys("C-r"):type("日"):with "`日': alpha 日本"
     f:keys("BSpace"):type("zz"):with "(no such entry)`zz':"
     f:keys("BSpace", "BSpace"):type("one"):with "`one': beta one"
-    f:keys("End"):with "> beta one"
+    f:keys("End"):ends "> beta one"
     f:type("!"):keys("Enter")
     assert.equal("beta one!", f:take())
     f:keys("C-r"):type("gam"):with "`gam': gamma"

@@ -55,7 +55,7 @@ describe("in a shell, the front end of a prompt", function()
     f.tmux:run "resize-window -t spec -x 60 -y 20"
     f:type("clear; fg"):keys("Enter")
     assert.equal(("<I2I2"):pack(60, 20), f:expect "SIZE")
-    f:with "> x"
+    f:ends "> x"
   end)
 
   it("stops in the background before it edits a line, and draws nothing there", function()
@@ -75,7 +75,7 @@ describe("in a shell, the front end of a prompt", function()
     f:expect "SUBMIT"
     f:send("BUSY", "", "OUTPUT", "busy\n"):with "busy"
     f:keys("C-z"):with "topped"
-    f:type("clear; bg"):keys("Enter"):with "[1]"
+    f:type("clear; bg; echo in $((1 + 1))"):keys("Enter"):with "in 2"
     f:send("OUTPUT", "still\n"):with "still"
     front.kavach.sleep(500) -- it would have a spinner
     assert.is_nil(table.concat(f:lines(), "\n"):find "%d%.%d s")

@@ -62,11 +62,9 @@ describe("SIGURG with a prompt's number", function()
   for name, code in pairs(SPINS) do
     it("ends " .. name, function()
       local p <close> = start(code)
-      local begun = kavach.now()
       signal(p, 7)
       local out = p.stdout:read_all()
       assert.matches("^false\t[^\n]*interrupted!\nended\ntrue\n$", out)
-      assert.is_true(kavach.now() - begun < 2000)
       assert.equal(0, p:wait().exit_code)
     end)
   end
@@ -137,22 +135,21 @@ describe("a task of a prompt that is called off", function()
     -- Not the main thread, which what cannot yield would hold up.
     require("kavach.task.scheduler").background(function()
       kavach.sleep(30)
-      local begun = kavach.now()
       %s
       pcall(task.await, task)
-      print("over", kavach.now() - begun < 1000, realm.count)
+      print("over", realm.count)
     end):await()
   ]]
 
   for how, code in pairs(CAUGHT) do
     it("ends, though it catches the error of each wait " .. how, function()
       local p <close> = host.start(CODE:format(code, "realm:interrupt(task, 'enough')"))
-      assert.equal("over\ttrue\t0\n", p.stdout:read_all())
+      assert.equal("over\t0\n", p.stdout:read_all())
     end)
 
     it("ends with its prompt, though it catches that " .. how, function()
       local p <close> = host.start(CODE:format(code, "realm:close 'left'"))
-      assert.equal("over\ttrue\t0\n", p.stdout:read_all())
+      assert.equal("over\t0\n", p.stdout:read_all())
     end)
   end
 
@@ -161,7 +158,7 @@ describe("a task of a prompt that is called off", function()
       pcall(kavach.sleep, 60000)
       kavach.spawn(naps)
     ]], "realm:close 'left'"))
-    assert.equal("over\ttrue\t0\n", p.stdout:read_all())
+    assert.equal("over\t0\n", p.stdout:read_all())
   end)
 
   it("leaves nothing behind in a coroutine that outlives it", function()
@@ -175,7 +172,7 @@ describe("a task of a prompt that is called off", function()
       end)
       shared()
     ]], "realm:interrupt(task, 'enough')") .. "for _ = 1, 5 do shared() end print(shared())")
-    assert.equal("over\ttrue\t0\nfine\n", p.stdout:read_all())
+    assert.equal("over\t0\nfine\n", p.stdout:read_all())
   end)
 end)
 

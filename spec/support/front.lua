@@ -104,7 +104,7 @@ function Front:take(prompt)
 end
 
 -- What is done at the terminal, and seen there: see support.tmux.
-for _, name in ipairs { "keys", "type", "raw", "paste", "shows" } do
+for _, name in ipairs { "keys", "type", "raw", "paste", "shows", "ends" } do
   Front[name] = function(self, ...)
     self.tmux[name](self.tmux, ...)
     return self

@@ -39,6 +39,16 @@ function Tmux:with(text)
   return (shown:gsub("[ \n]+$", ""))
 end
 
+--- Waits until its last line is like this pattern, which is anchored: what was seen before may show
+--- the same.
+function Tmux:ends(pattern)
+  local lines
+  assert.is_true(host.eventually(function()
+    lines = self:lines()
+    return lines[#lines]:find("^" .. pattern .. "$") ~= nil
+  end), pattern .. " does not end\n" .. table.concat(lines, "\n"))
+end
+
 -- A word for the shell.
 local function quoted(text) return '"' .. text:gsub('[\\"$`]', "\\%0") .. '"' end
 
