@@ -41,6 +41,22 @@ function M.sync(folder)
   return ok, why
 end
 
+---Waits until the disk has the names in a folder, and its own: a name is on the disk only if all
+---those above it are, and whoever made them may have been ended before it had them there.
+---@param folder string an absolute path
+---@return boolean? true
+---@return string? message
+function M.sync_path(folder)
+  local ok, why = M.sync(folder)
+  local above = folder:match "^(.*)/[^/]+$"
+  while ok and above do
+    -- Where this may not look it has made nothing.
+    M.sync(above == "" and "/" or above)
+    above = above:match "^(.*)/[^/]+$"
+  end
+  return ok, why
+end
+
 -- ---- where jobs want them ---------------------------------------------------------------------
 
 -- Puts a fetched file where its job wants it: a copy under another name first, then in one go.

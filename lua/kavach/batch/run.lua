@@ -202,7 +202,7 @@ local function begin(self, how)
   local ok, trouble = self.journal:flush()
   if not ok then return nil, trouble end
   -- The journal is on the disk; its name is to be, too.
-  local named, unnamed = files.sync(self.where.folder)
+  local named, unnamed = files.sync_path(self.where.folder)
   if named then return true end
   return err.fail("io", ("%s: %s"):format(self.where.folder, unnamed), { op = "batch" })
 end
