@@ -22,7 +22,8 @@ describe("a batch's place", function()
   it("is in the user's state, by its name", function()
     local base = folder .. "/state/kavach/batch"
     assert.same({ name = "a.b-c_1", folder = base, db = base .. "/a.b-c_1.db",
-      lock = base .. "/a.b-c_1.lock", out = base .. "/a.b-c_1.out" }, place.of "a.b-c_1")
+      lock = base .. "/a.b-c_1.lock", out = base .. "/a.b-c_1.out", gone = base .. "/a.b-c_1.gone" },
+      place.of "a.b-c_1")
     assert.is_nil(lfs.attributes(folder .. "/state"))
     environment = { XDG_STATE_HOME = "relative", HOME = "/home/me", XDG_CACHE_HOME = "/cache" }
     assert.equal("/home/me/.local/state/kavach/batch/x.db", place.of "x".db)
@@ -132,5 +133,24 @@ describe("a batch's place", function()
     assert.is_nil(lfs.attributes(where.lock))
     assert.equal("x", host.slurp(precious))
     assert.is_true(place.remove(where))
+  end)
+
+  it("is there as a whole, or not at all, if its removal was cut off", function()
+    local where = assert(place.of "b")
+    assert(core.private_directory(where.out))
+    for _, path in ipairs { where.db, where.db .. "-wal", where.out .. "/output" } do
+      host.write(path, "x")
+    end
+    local remove_tree = core.remove_tree
+    core.remove_tree = function(path) return nil, path .. ": cut off" end
+    local _, why = place.remove(where)
+    core.remove_tree = remove_tree
+    assert.matches("cut off", why.message)
+    assert.same({}, place.list())
+    assert.is_nil(place.existing "b")
+    assert.same(where, place.removable "b")
+    assert.is_true(place.remove(where))
+    assert.same({}, host.names(where.folder))
+    assert.is_nil(place.removable "b")
   end)
 end)

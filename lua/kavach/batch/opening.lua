@@ -57,11 +57,9 @@ function M.open(batch, where, how)
   if how.resume and not exists then
     return fail("there is no batch '%s'; see kavach batch list", batch.name)
   end
-  if exists and not how.resume then
+  if not how.resume then
     local removed, why = place.clear(where)
     if not removed then return nil, why end
-  end
-  if not exists or not how.resume then
     return journal.create(where.db, {
       name = batch.name, uuid = uuid(), form = batch.origin.form, source = batch.origin,
     })

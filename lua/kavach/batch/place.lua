@@ -3,9 +3,11 @@
 --   NAME.db     its journal, and what SQLite keeps beside it
 --   NAME.lock   locked by the process that works on it, which has written there who it is
 --   NAME.out    a folder: outputs that are too large for the journal, and files that jobs made
+--   NAME.gone   the journal of one that is removed, until the rest is
 
 local core = require "kavach.core"
 local err = require "kavach.err"
+local files = require "kavach.batch.files"
 local lfs = require "lfs"
 local plain = require "kavach.plain"
 local proc = require "kavach.proc"
@@ -44,6 +46,7 @@ end
 ---@field db string
 ---@field lock string
 ---@field out string
+---@field gone string
 
 ---Where a batch is, if there is one. Nothing is made.
 ---@param name string
@@ -58,6 +61,7 @@ function place.of(name)
   local base = folder .. "/" .. name
   return {
     name = name, folder = folder, db = base .. ".db", lock = base .. ".lock", out = base .. ".out",
+    gone = base .. ".gone",
   }
 end
 
@@ -72,6 +76,17 @@ function place.existing(name)
   local nearest = require("kavach.check").nearest(name, place.list() or {})
   return err.fail("invalid_argument", ("there is no batch '%s'%s; see kavach batch list"):format(
     name, nearest and (" (did you mean '%s'?)"):format(nearest) or ""))
+end
+
+---Where a batch is that there is, or of which a removal that was cut off has left something.
+---@param name string
+---@return kavach.batch.where?
+---@return kavach.Error?
+function place.removable(name)
+  local where, why = place.of(name)
+  if where and core.file_facts(where.gone, "nofollow") then return where end
+  if where then return place.existing(name) end
+  return nil, why
 end
 
 ---The names of the batches that there are.
@@ -173,15 +188,24 @@ function place.lock(where)
   return setmetatable({ file = file }, Lock)
 end
 
----Removes what a batch has, but for its lock, which the caller has.
+-- There is the batch with all that it has, or there is none, wherever this is cut off: not one
+-- whose outputs or newest results are gone.
+local function take_away(where)
+  if not core.file_facts(where.db, "nofollow") then return true end
+  local ok, why = os.rename(where.db, where.gone)
+  if ok then ok, why = files.sync(where.folder) end
+  return ok, why
+end
+
+---Removes what a batch has, but for its lock, which the caller has; and what is left of one before.
 ---@param where kavach.batch.where
 ---@return true?
 ---@return kavach.Error?
 function place.clear(where)
-  -- The log before the journal: a new one must not find it.
-  local db = where.db
-  for _, path in ipairs { where.out, db .. "-wal", db .. "-shm", db } do
-    local ok, why = core.remove_tree(path)
+  local ok, why = take_away(where)
+  if not ok then return err.fail("io", why) end
+  for _, path in ipairs { where.db .. "-wal", where.db .. "-shm", where.out, where.gone } do
+    ok, why = core.remove_tree(path)
     if not ok then return err.fail("io", why) end
   end
   return true

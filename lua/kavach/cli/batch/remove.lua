@@ -15,7 +15,7 @@ end
 
 local function remove(name)
   local place = require "kavach.batch.place"
-  local where, why = place.existing(name)
+  local where, why = place.removable(name)
   if not where then return nil, why end
   local lock <close>, held = place.lock(where)
   if not lock then return nil, held end
