@@ -1,8 +1,7 @@
 --- What a disk has after a power loss. strace tells all that a program does to the files below a
 --- folder; of that follows what is on the disk for certain at any moment, and what may be there.
 ---
---- Certain is what the standard promises, and no more, however much more file systems do today
---- (POSIX.1-2017, fsync(); `man 2 fsync`): a file has what was written to it before its last fsync()
+--- Certain is what the standard promises, and no more, whatever file systems do beyond it today
 --- or fdatasync(), and a folder the names that it had before its own. Of what came later each write
 --- may be there, or not, or in part, by sectors; of changes of names the first ones.
 
