@@ -22,8 +22,8 @@ describe("a batch's place", function()
   it("is in the user's state, by its name", function()
     local base = folder .. "/state/kavach/batch"
     assert.same({ name = "a.b-c_1", folder = base, db = base .. "/a.b-c_1.db",
-      lock = base .. "/a.b-c_1.lock", out = base .. "/a.b-c_1.out", gone = base .. "/a.b-c_1.gone" },
-      place.of "a.b-c_1")
+      lock = base .. "/a.b-c_1.lock", out = base .. "/a.b-c_1.out",
+      gone = base .. "/a.b-c_1.gone" }, place.of "a.b-c_1")
     assert.is_nil(lfs.attributes(folder .. "/state"))
     environment = { XDG_STATE_HOME = "relative", HOME = "/home/me", XDG_CACHE_HOME = "/cache" }
     assert.equal("/home/me/.local/state/kavach/batch/x.db", place.of "x".db)

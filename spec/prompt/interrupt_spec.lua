@@ -1,5 +1,4 @@
 local host = require "support.host"
-local kavach = require "kavach"
 
 -- A script whose code is that of prompt 7, started as a task of a realm. It says "up" when it is to
 -- be interrupted, and tells how it ended.

@@ -58,8 +58,10 @@ function M.open(batch, where, how)
     return fail("there is no batch '%s'; see kavach batch list", batch.name)
   end
   if not how.resume then
-    local removed, why = place.clear(where)
-    if not removed then return nil, why end
+    if exists or place.is_cut_off(where) then
+      local removed, why = place.clear(where)
+      if not removed then return nil, why end
+    end
     return journal.create(where.db, {
       name = batch.name, uuid = uuid(), form = batch.origin.form, source = batch.origin,
     })

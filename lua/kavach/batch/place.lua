@@ -84,10 +84,15 @@ end
 ---@return kavach.Error?
 function place.removable(name)
   local where, why = place.of(name)
-  if where and core.file_facts(where.gone, "nofollow") then return where end
-  if where then return place.existing(name) end
-  return nil, why
+  if not where then return nil, why end
+  if place.is_cut_off(where) then return where end
+  return place.existing(name)
 end
+
+---Whether a removal has been begun and not ended.
+---@param where kavach.batch.where
+---@return boolean
+function place.is_cut_off(where) return core.file_facts(where.gone, "nofollow") ~= nil end
 
 ---The names of the batches that there are.
 ---@return string[]? names sorted
@@ -197,18 +202,26 @@ local function take_away(where)
   return ok, why
 end
 
----Removes what a batch has, but for its lock, which the caller has; and what is left of one before.
+-- What is left is cleared by the next removal, as long as the journal is there by its other name.
+local function clear(where)
+  for _, path in ipairs { where.db .. "-wal", where.db .. "-shm", where.out } do
+    local ok, why = core.remove_tree(path)
+    if not ok then return nil, why end
+  end
+  local ok, why = files.sync(where.folder)
+  if ok then ok, why = core.remove_tree(where.gone) end
+  return ok, why
+end
+
+---Removes what a batch has, but for its lock, which the caller has.
 ---@param where kavach.batch.where
 ---@return true?
 ---@return kavach.Error?
 function place.clear(where)
   local ok, why = take_away(where)
-  if not ok then return err.fail("io", why) end
-  for _, path in ipairs { where.db .. "-wal", where.db .. "-shm", where.out, where.gone } do
-    ok, why = core.remove_tree(path)
-    if not ok then return err.fail("io", why) end
-  end
-  return true
+  if ok then ok, why = clear(where) end
+  if ok then return true end
+  return err.fail("io", why)
 end
 
 ---Removes all that there is of a batch. The caller has its lock, which is good for nothing
