@@ -20,6 +20,7 @@ describe("a journal's reader", function()
     for i = 1, 600 do claims[i] = { seq = i, number = 1 } end
     assert(await(j, "claim", claims))
     for i = 1, 500 do j:finish(i, 1, { state = i % 100 == 0 and "retry" or "done" }) end
+    for i = 501, 600 do j:started(i, 1, {}) end
     j:settle({ 1299 }, "skipped")
     j:settle({ 1300 }, "cancelled")
     assert(j:flush())
@@ -36,6 +37,10 @@ describe("a journal's reader", function()
       skipped = 1, cancelled = 1 }, r:counts())
     assert(await(j, "claim", { { seq = 100, number = 2 } }))
     local counts = r:counts()
+    assert.same({ 5, 100 }, { counts.retry, counts.running }) -- ahead: it has not started
+    j:started(100, 2, {})
+    assert(j:flush())
+    counts = r:counts()
     assert.same({ 4, 101 }, { counts.retry, counts.running })
   end)
 

@@ -19,15 +19,16 @@ local PAGE <const> = 512
 
 local FINAL_OR_NOT <const> = { "waiting", "retry", "done", "failed", "skipped", "cancelled" }
 
--- A job's live attempt makes it running.
+-- A job's live attempt makes it running, once it has started: some are claimed ahead.
+local LIVE <const> = "committed_ns IS NULL AND started_ns IS NOT NULL"
+
 local JOBS <const> = [[
   SELECT seq, id, tag, CASE WHEN key IS NULL THEN job.state ELSE 'running' END AS state,
-         attempts + (key IS NOT NULL) AS attempts, coalesce(claimed_ns, changed_ns) AS changed_ns,
+         attempts + (key IS NOT NULL) AS attempts, coalesce(started_ns, changed_ns) AS changed_ns,
          job.reason AS reason, %s
-  FROM job LEFT JOIN attempt ON key = (seq << 16 | attempts + 1) AND committed_ns IS NULL
-  WHERE seq > ? %s ORDER BY seq LIMIT ]] .. PAGE
+  FROM job LEFT JOIN attempt ON key = (seq << 16 | attempts + 1) AND ]] .. LIVE .. [[
 
-local LIVE <const> = "SELECT key >> 16 FROM attempt WHERE committed_ns IS NULL"
+  WHERE seq > ? %s ORDER BY seq LIMIT ]] .. PAGE
 
 local ATTEMPTS <const> = [[
   SELECT attempt.*, job.id AS id FROM attempt JOIN job ON job.seq = key >> 16
@@ -95,7 +96,7 @@ function Reader:counts()
     SELECT state, count(*) AS count, 0 AS live FROM job GROUP BY state
     UNION ALL
     SELECT job.state, count(*), 1 FROM attempt JOIN job ON seq = key >> 16
-    WHERE committed_ns IS NULL GROUP BY job.state]])
+    WHERE ]] .. LIVE .. " GROUP BY job.state")
   if not rows then return nil, why end
   local counts = { total = 0, running = 0 }
   for _, state in ipairs(FINAL_OR_NOT) do counts[state] = 0 end
@@ -134,7 +135,7 @@ function Reader:jobs(filter)
   local more, values = "", {}
   if filter.id then more, values = " AND id = ?", { filter.id } end
   if filter.state == "running" then
-    more = more .. (" AND seq IN (%s)"):format(LIVE)
+    more = more .. " AND seq IN (SELECT key >> 16 FROM attempt WHERE " .. LIVE .. ")"
   elseif filter.state then
     more = more .. " AND job.state = ? AND key IS NULL"
     values[#values + 1] = filter.state

@@ -6,7 +6,7 @@
 --            that has ended; `failures`: how many of them count against its retries
 --   attempt  by `seq << 16 | number`. It is live until it is committed (`committed_ns`), and its
 --            number is its job's `attempts + 1` then: so a job has one live attempt at most. To
---            claim one changes nothing in its job, which is `running` as long as it is live
+--            claim or start one changes nothing in its job, which runs from its start on
 --   output   small ones, by the attempt's key, twice, and 1 for the standard error
 --   input    what was read of the batch's standard input, in pieces; an empty one at its end
 --
