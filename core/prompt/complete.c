@@ -38,6 +38,7 @@ static void replace(kv_front *front, size_t bytes, const char *text, size_t size
   }
   wchar_t *wide = kv_wide(text, size, &count);
   if (wide == NULL) return;
+  kv_undo_step(&front->edit.undo);
   kv_edit_erase(&front->edit, from, line.cursor);
   kv_edit_insert(&front->edit, wide);
   free(wide);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include <wctype.h>
 
 /* The size of the terminal that nobody looks at. */
 enum { COLUMNS = 80, ROWS = 2 };
@@ -66,8 +67,25 @@ kv_line kv_edit_line(const kv_edit *edit) {
                    (size_t)(line->cursor - line->buffer)};
 }
 
-bool kv_edit_insert(kv_edit *edit, const wchar_t *text) {
+static bool insert(kv_edit *edit, const wchar_t *text) {
   return text[0] == 0 || el_winsertstr(edit->libedit, text) == 0;
+}
+
+bool kv_edit_insert(kv_edit *edit, const wchar_t *text) {
+  kv_line line = kv_edit_line(edit);
+  if (!insert(edit, text)) return false;
+  kv_undo_add(&edit->undo, line.cursor, line.cursor, L"", 0, kv_edit_line(edit).count - line.count);
+  return true;
+}
+
+bool kv_edit_type(kv_edit *edit, wchar_t character) {
+  wchar_t text[2] = {character, 0};
+  kv_line line = kv_edit_line(edit);
+  wint_t before = line.cursor > 0 ? (wint_t)line.text[line.cursor - 1] : L' ';
+  bool joins = !iswspace(before) || iswspace((wint_t)character);
+  if (!insert(edit, text)) return false;
+  kv_undo_type(&edit->undo, line.cursor, joins);
+  return true;
 }
 
 void kv_edit_move(kv_edit *edit, size_t to) {
@@ -75,9 +93,15 @@ void kv_edit_move(kv_edit *edit, size_t to) {
   el_cursor(edit->libedit, (int)((ptrdiff_t)to - (ptrdiff_t)line.cursor));
 }
 
-void kv_edit_erase(kv_edit *edit, size_t from, size_t to) {
+static void erase(kv_edit *edit, size_t from, size_t to) {
   kv_edit_move(edit, to);
   el_deletestr(edit->libedit, (int)(to - from));
+}
+
+void kv_edit_erase(kv_edit *edit, size_t from, size_t to) {
+  kv_line line = kv_edit_line(edit);
+  kv_undo_add(&edit->undo, line.cursor, from, line.text + from, to - from, 0);
+  erase(edit, from, to);
 }
 
 void kv_edit_replace(kv_edit *edit, const wchar_t *text) {
@@ -85,7 +109,45 @@ void kv_edit_replace(kv_edit *edit, const wchar_t *text) {
   kv_edit_insert(edit, text);
 }
 
+void kv_edit_note(kv_edit *edit) {
+  kv_line line = kv_edit_line(edit);
+  kv_undo_add(&edit->undo, line.cursor, 0, line.text, line.count, line.count);
+}
+
+/* Takes a change back; false if the text is as it was before it anyhow. */
+static bool take_back(kv_edit *edit, const kv_change *change) {
+  kv_line line = kv_edit_line(edit);
+  bool same = change->inserted == change->erased_count &&
+              wmemcmp(line.text + change->at, change->erased, change->inserted) == 0;
+  if (!same) {
+    erase(edit, change->at, change->at + change->inserted);
+    insert(edit, change->erased);
+  }
+  kv_edit_move(edit, change->cursor);
+  return !same;
+}
+
+bool kv_edit_undo(kv_edit *edit) {
+  kv_undo *undo = &edit->undo;
+  bool changed = false;
+  while (undo->count > 0 && !changed) {
+    unsigned step = undo->changes[undo->count - 1].step;
+    while (undo->count > 0 && undo->changes[undo->count - 1].step == step) {
+      kv_change change = kv_undo_take(undo);
+      changed = take_back(edit, &change) || changed;
+      free(change.erased);
+    }
+  }
+  return changed;
+}
+
+void kv_edit_begin(kv_edit *edit) {
+  erase(edit, 0, kv_edit_line(edit).count);
+  kv_undo_forget(&edit->undo);
+}
+
 void kv_edit_close(kv_edit *edit) {
+  kv_undo_forget(&edit->undo);
   if (edit->libedit) el_end(edit->libedit);
   if (edit->nowhere) fclose(edit->nowhere);
   if (edit->slave >= 0) close(edit->slave);

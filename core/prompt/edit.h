@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "prompt/line.h"
+#include "prompt/undo.h"
 
 /* What the function returns for a command of libedit's, bound to characters that no key sends. */
 enum {
@@ -25,6 +26,7 @@ typedef struct kv_edit {
   EditLine *libedit;
   FILE *nowhere;
   int master, slave;
+  kv_undo undo;
 } kv_edit;
 
 /* Returns 0, or -1 and *error. */
@@ -41,6 +43,9 @@ kv_line kv_edit_line(const kv_edit *edit);
 /* False if memory is short. */
 bool kv_edit_insert(kv_edit *edit, const wchar_t *text);
 
+/* The same of one that is typed: a word of them is taken back at once. */
+bool kv_edit_type(kv_edit *edit, wchar_t character);
+
 void kv_edit_move(kv_edit *edit, size_t to);
 
 /* The cursor is at `from` then. */
@@ -48,6 +53,15 @@ void kv_edit_erase(kv_edit *edit, size_t from, size_t to);
 
 /* Another text, and the cursor at its end. */
 void kv_edit_replace(kv_edit *edit, const wchar_t *text);
+
+/* A command of libedit's is about to change the text, but not how much it is. */
+void kv_edit_note(kv_edit *edit);
+
+/* Takes the last step back (see undo.h); false if there is none. */
+bool kv_edit_undo(kv_edit *edit);
+
+/* A line begins: empty, and with nothing to take back. */
+void kv_edit_begin(kv_edit *edit);
 
 void kv_edit_close(kv_edit *edit);
 

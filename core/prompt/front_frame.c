@@ -18,7 +18,7 @@ static void welcome(kv_front *front, const uint8_t *payload) {
 /* What was submitted is no line any more: it stays, and what comes is below it. */
 static void finish_line(kv_front *front) {
   kv_front_leave_line(front, "");
-  if (!front->screen.dumb) kv_edit_replace(&front->edit, L"");
+  if (!front->screen.dumb) kv_edit_begin(&front->edit);
   front->restart = true;
 }
 
@@ -57,6 +57,7 @@ static void more(kv_front *front) {
   if (front->screen.dumb) {
     kv_bytes_add(&front->submitted, "\n", 1);
   } else {
+    kv_undo_step(&front->edit.undo);
     kv_edit_move(&front->edit, kv_edit_line(&front->edit).count);
     kv_edit_insert(&front->edit, L"\n");
   }

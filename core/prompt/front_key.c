@@ -21,11 +21,14 @@ static void tell(kv_front *front, const char *text) {
   kv_front_print(front, text, strlen(text));
 }
 
+static bool has_room(const kv_front *front, size_t count) {
+  return line_of(front).count + count <= KV_LINE_MOST;
+}
+
 static bool insert(kv_front *front, const wchar_t *text, size_t count) {
-  if (line_of(front).count + count <= KV_LINE_MOST && kv_edit_insert(&front->edit, text))
-    return true;
-  kv_front_beep(front);
-  return false;
+  bool fine = has_room(front, count) && kv_edit_insert(&front->edit, text);
+  if (!fine) kv_front_beep(front);
+  return fine;
 }
 
 void kv_front_submit(kv_front *front, const char *text, size_t size) {
@@ -54,7 +57,7 @@ static void give_up(kv_front *front) {
   static const char hint[] = "(Ctrl-D or .quit leaves)\n";
   bool empty = line_of(front).count == 0;
   if (!front->answer) kv_front_leave_line(front, "^C");
-  kv_edit_replace(&front->edit, L"");
+  kv_edit_begin(&front->edit);
   kv_recall_none(front);
   if (front->answer)
     enter(front);
@@ -151,10 +154,19 @@ static void yank(kv_front *front) {
   if (front->killed) insert(front, front->killed, wcslen(front->killed));
 }
 
-static void transpose(kv_front *front) { front->command = KV_EDIT_TRANSPOSE; }
-static void upper(kv_front *front) { front->command = KV_EDIT_UPPER; }
-static void lower(kv_front *front) { front->command = KV_EDIT_LOWER; }
-static void capital(kv_front *front) { front->command = KV_EDIT_CAPITAL; }
+static void undo(kv_front *front) {
+  if (!kv_edit_undo(&front->edit)) kv_front_beep(front);
+}
+
+static void command(kv_front *front, wchar_t which) {
+  kv_edit_note(&front->edit);
+  front->command = which;
+}
+
+static void transpose(kv_front *front) { command(front, KV_EDIT_TRANSPOSE); }
+static void upper(kv_front *front) { command(front, KV_EDIT_UPPER); }
+static void lower(kv_front *front) { command(front, KV_EDIT_LOWER); }
+static void capital(kv_front *front) { command(front, KV_EDIT_CAPITAL); }
 static void clear(kv_front *front) { kv_screen_clear(&front->screen); }
 static void quote(kv_front *front) { front->quotes = true; }
 
@@ -202,6 +214,7 @@ static const binding bindings[] = {
     {CONTROL('W'), 0, kill_word_left},
     {CONTROL('Y'), 0, yank},
     {CONTROL('Z'), 0, kv_front_suspend},
+    {CONTROL('_'), 0, undo}, /* also what terminals send for Ctrl-/ */
     {'b', KV_KEY_ALT, word_left},
     {'f', KV_KEY_ALT, word_right},
     {'d', KV_KEY_ALT, kill_word_right},
@@ -228,13 +241,13 @@ static const binding bindings[] = {
 };
 
 static void insert_one(kv_front *front, uint32_t code) {
-  wchar_t text[2] = {(wchar_t)code, 0};
-  insert(front, text, 1);
+  if (!has_room(front, 1) || !kv_edit_type(&front->edit, (wchar_t)code)) kv_front_beep(front);
 }
 
 void kv_front_act(kv_front *front, const kv_key *key) {
   bool quoted = front->quotes && key->code <= 0x10ffff && key->code > 0;
   front->quotes = false;
+  kv_undo_step(&front->edit.undo);
   front->completes_until = -1; /* what is asked for is not what is there now */
   if (front->search.on && kv_search_key(front, key)) return;
   if (quoted) {

@@ -63,6 +63,51 @@ describe("the front end of a prompt", function()
     end
   end)
 
+  it("takes back what was done, a step at a time", function()
+    for keys, wanted in pairs {
+      ["C-_ X"] = "one two_2 X", ["C-_ C-_ X"] = "one X", ["C-_ C-_ C-_ C-_ X"] = "X",
+      ["C-w C-u C-_ C-_ X"] = "one two_2 threeX", ["C-w C-_ C-y"] = "one two_2 threethree",
+      ["Home DC DC C-_ C-_ X"] = "Xone two_2 three", ["C-k C-_ X"] = "one two_2 X",
+      ["Left Left C-t C-_ X"] = "one two_2 thrXee", ["C-a M-u C-_ X"] = "Xone two_2 three",
+      ["C-a C-t C-_ X"] = "one two_2 X", -- there was nothing to transpose: the step before
+      ["BSpace Z C-_ C-_ X"] = "one two_2 threeX", ["Left Y Z C-_ X"] = "one two_2 threXe",
+      ["Up C-_ X"] = "one two_2 threeX",
+    } do
+      f:type "before"
+      f:keys "Enter"
+      f:take()
+      f:type "one two_2 three"
+      for key in keys:gmatch "%S+" do f:keys(key) end
+      f:keys "Enter"
+      assert.equal(wanted, f:take(), keys)
+    end
+  end)
+
+  it("takes back a paste or a completion as a whole, and nothing of the line before", function()
+    f:type("a "):paste("b c\nd"):keys("C-_"):type("e f"):keys("C-w", "Enter")
+    assert.equal("a e ", f:take())
+    f:keys("C-_", "Enter")
+    assert.equal("", f:take())
+    f:type("gone"):keys("C-w", "C-c", "C-_", "Enter")
+    assert.equal("", f:take())
+    f:type("x = ab"):keys "Tab"
+    local ticket = ("<I4"):unpack(f:expect "COMPLETE")
+    f:send("CHOICES", ("<I4I4"):pack(ticket, 2) .. "absolute()\0")
+    f:with "> x = absolute()"
+    f:keys("C-_"):ends "> x = ab"
+  end)
+
+  it("takes back the newest of very many steps", function()
+    local text = ("0123456789"):rep(600)
+    f:paste(text)
+    f.tmux:run "send-keys -t spec -N 5000 C-h"
+    f.tmux:run "send-keys -t spec -N 5000 C-_"
+    f:keys "Enter"
+    local back = f:take()
+    assert.is_true(#back > 2000 and #back < 6000, #back)
+    assert.equal(text:sub(1, #back), back)
+  end)
+
   it("knows the keys of terminals that send others", function()
     for bytes, wanted in pairs {
       ["\27OHX"] = "Xabc d", ["\27[1~X"] = "Xabc d", ["\27[7~X"] = "Xabc d",
