@@ -29,7 +29,7 @@ static void give_up(kv_front *front) {
   kv_bytes_drop(&front->input, front->input.size);
   front->shown = false;
   if (front->answer)
-    kv_front_submit(front, "", 0);
+    kv_front_refuse(front);
   else if (empty)
     kv_screen_print(&front->screen, hint, sizeof hint - 1);
 }

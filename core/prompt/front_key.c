@@ -36,6 +36,11 @@ void kv_front_submit(kv_front *front, const char *text, size_t size) {
   kv_link_send(&front->link, KV_PROMPT_SUBMIT, NULL, 0, text, size);
 }
 
+void kv_front_refuse(kv_front *front) {
+  kv_front_enter(front, KV_STATE_WAIT);
+  kv_front_interrupt(front);
+}
+
 static void enter(kv_front *front) {
   kv_line line = line_of(front);
   if (kv_wide_bytes(line.text, line.count) >= KV_PROMPT_FRAME_MAX) {
@@ -60,7 +65,7 @@ static void give_up(kv_front *front) {
   kv_edit_begin(&front->edit);
   kv_recall_none(front);
   if (front->answer)
-    enter(front);
+    kv_front_refuse(front);
   else if (empty)
     kv_screen_print(&front->screen, hint, sizeof hint - 1);
 }

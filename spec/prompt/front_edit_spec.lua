@@ -35,13 +35,13 @@ describe("the front end of a prompt", function()
     assert.equal("\0", f:expect "END")
   end)
 
-  it("answers with nothing at Ctrl-C", function()
+  it("refuses an answer at Ctrl-C: whoever asks is interrupted", function()
     f:keys "Enter"
     f:expect "SUBMIT"
     f:ready("Name: ", 1):with "Name:"
     f:type("xy"):keys("C-c")
-    assert.equal("", f:expect "SUBMIT")
-    f:ready "next> "
+    f:expect "INTERRUPT"
+    f:send("BUSY"):ready "next> "
     f:shows { ">", "Name:", "next>" }
   end)
 

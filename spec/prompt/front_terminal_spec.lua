@@ -174,6 +174,15 @@ describe("on a dumb terminal, the front end of a prompt", function()
     assert.is_nil(host.slurp(f.folder .. "/bytes"):find "\27")
   end)
 
+  it("refuses an answer at Ctrl-C", function()
+    f:type("x"):keys("Enter")
+    f:expect "SUBMIT"
+    f:send("BUSY"):ready("Name: ", 1):with "Name:"
+    f:type("xy"):keys("C-c")
+    f:expect "INTERRUPT"
+    f:send("BUSY"):ready("next> "):with "Name: xy^C\nnext>"
+  end)
+
   it("stops what runs at Ctrl-C", function()
     f:type("x"):keys("Enter")
     f:expect "SUBMIT"

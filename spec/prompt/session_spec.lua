@@ -241,6 +241,59 @@ describe("a session", function()
       or host.eventually(function() return other.session.realm.count == 0 end))
   end)
 
+  -- Enters a line that reads, and answers with these, false for Ctrl-D; what is shown.
+  local function reading(text, ...)
+    local before = front.ready
+    front:begin(text)
+    for i = 1, select("#", ...) do
+      local answer = select(i, ...)
+      front:await(function() return front.answering and front.ready == before + i end)
+      front:say(answer and frame.SUBMIT or frame.END, answer or "\0")
+    end
+    front:await(function() return not front.answering and front.ready > before end)
+    return front.shown
+  end
+
+  it("asks for what its entries read, and the rest goes on", function()
+    assert.equal('"one"\n', reading("io.read()", "one"))
+    assert.equal('"two\\n"  3  -2.5\n',
+      reading("io.read('L', 'n', 'n')", "two", "", " 3", "-2.5 x"))
+    assert.equal('" x"  "yz\\n"\n', reading("io.read(), io.stdin:read(3)", "yz"))
+    assert.equal('31  nil\n', reading("io.read('n', 'n', 'n')", "0x1F no"))
+    assert.equal('"no"\n', reading "io.read()")
+    assert.equal('4  ""  nil\n',
+      reading("#io.read '*a', io.read('a', 0)", "a", "b", false, false, false))
+    assert.equal("3\n", reading("n = 0 for l in io.lines() do n = n + #l end return n", "a", "bc",
+      false))
+    assert.equal("nil\n", reading("io.read()", false))
+    assert.matches("invalid format", reading "io.read 'x'")
+    assert.matches("bad argument #2 to 'read'", reading "io.read('l', -1)")
+    front:enter "ticks = 0"
+    front:begin [[
+      kavach.spawn(function() while ticks < 3 do kavach.sleep(1) ticks = ticks + 1 end end)
+      io.read()
+    ]]
+    front:await(function() return front.answering end)
+    front:await(function() return front.session.globals.ticks == 3 end)
+    front:interrupt()
+    front:await(function() return not front.answering end)
+    assert.equal("interrupted\n", front.shown)
+    assert.equal("1\n", front:enter "1")
+  end)
+
+  it("reads what it is to read elsewhere from there, and nothing in the background", function()
+    local folder, remove = host.folder()
+    local path = host.write(folder .. "/text", "from a file\nand more\n")
+    assert.equal('"from a file"\n', front:enter(("io.lines(%q)()"):format(path)))
+    front:enter(("io.input(%q)"):format(path))
+    assert.equal('"from a file"\n', front:enter "io.read()")
+    front:enter "io.input(io.stdin)"
+    assert.equal('"typed"\n', reading("io.input():read()", "typed"))
+    front:enter "& return select(2, io.read())"
+    front:with "only what is entered reads from the terminal"
+    remove()
+  end)
+
   it("is over when the terminal is gone, with what ran in it", function()
     front:enter "& kavach.sleep(60000)"
     front:begin "kavach.sleep(60000)"

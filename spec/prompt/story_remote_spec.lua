@@ -48,6 +48,9 @@ to      me
 and me
 PROMPT> io.stdout:setvbuf "no"
 true
+PROMPT> 2 * io.read "n"
+21                                      ⟵ '21' Enter
+42
 PROMPT> .jobs
 nothing runs in the background
 PROMPT>

@@ -120,6 +120,23 @@ kavach>
 ]]
   end)
 
+  it("one is asked, and answers", function()
+    s = story.open()
+    s:tell [[
+kavach … .help explains, Tab completes, Ctrl-D leaves.
+kavach> name = io.read()
+web                                     ⟵ 'web' Enter
+kavach> name
+"web"
+kavach> io.write "how many? " return io.read "n" + io.read "n"
+how many?
+20                                      ⟵ '20' Enter
+22                                      ⟵ '22' Enter
+42
+kavach>
+]]
+  end)
+
   it("one completes names, and asks what they are", function()
     s = story.open()
     s:tell [[

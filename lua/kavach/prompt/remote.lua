@@ -6,33 +6,7 @@ local core = require "kavach.core"
 -- What an operator's entries print goes to that operator. What the host's own code prints goes
 -- where the host's output goes.
 local function own_output(session)
-  local function write(...)
-    for i = 1, select("#", ...) do session:print(tostring((select(i, ...)))) end
-  end
-  local function print(...)
-    local parts = table.pack(...)
-    for i = 1, parts.n do parts[i] = tostring(parts[i]) end
-    session:print(table.concat(parts, "\t") .. "\n")
-  end
-  local stdout = setmetatable({
-    write = function(self, ...)
-      write(...)
-      return self
-    end,
-    flush = function(self) return self end,
-    setvbuf = function() return true end,
-  }, { __name = "FILE*" })
-  stdout.__index = stdout
-  return {
-    print = print,
-    io = setmetatable({
-      stdout = stdout,
-      write = function(...)
-        write(...)
-        return stdout
-      end,
-    }, { __index = io }),
-  }
+  return { print = require("kavach.prompt.streams").output(session, session.own.io) }
 end
 
 local function banner()

@@ -32,9 +32,13 @@ on[frame.SIZE] = function(self, payload)
   if self.on_size then self.on_size(self.size) end
 end
 
-local function answer(self, text)
+local function is_busy_again(self)
   self.state = "busy"
   self.link:send(frame.BUSY)
+end
+
+local function answer(self, text)
+  is_busy_again(self)
   self.asked(text)
 end
 
@@ -63,6 +67,7 @@ end
 
 -- What does not end at once is left behind, as a job, and the prompt comes back.
 on[frame.INTERRUPT] = function(self)
+  if self.state == "asking" then is_busy_again(self) end
   if self.state ~= "busy" or not self.task then return end
   local task = self.task
   self.realm:interrupt(task, "interrupted")
@@ -81,10 +86,9 @@ on[frame.KEYS] = function(self, payload)
   if self.on_keys then self.on_keys(payload) end
 end
 
--- To a question it is an answer, of nothing.
 on[frame.END] = function(self, payload)
   if payload ~= "\0" then return self:hang_up() end
-  if self.state == "asking" then return answer(self, "") end
+  if self.state == "asking" then return answer(self, nil) end
   if self.state ~= "ready" then return end
   self.link:send(frame.BUSY)
   self:begin(function() self:leave() end)

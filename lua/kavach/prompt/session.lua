@@ -11,6 +11,7 @@ local links = require "kavach.prompt.link"
 local realms = require "kavach.task.realm"
 local requests = require "kavach.prompt.requests"
 local scheduler = require "kavach.task.scheduler"
+local streams = require "kavach.prompt.streams"
 
 -- The prompt is there before these are.
 local plain = later "kavach.plain"
@@ -159,9 +160,9 @@ end
 
 -- ---- its end -----------------------------------------------------------------------------------
 
---- Asks a question; waits for the line that answers it.
+--- Asks a question; waits for the line that answers it, or nil: Ctrl-D.
 ---@param question string
----@return string
+---@return string?
 function Session:ask(question)
   return scheduler.wait(function(done)
     self.state, self.asked = "asking", done
@@ -179,7 +180,7 @@ function Session:leave()
   if jobs > 0 then table.insert(list, 1, jobs == 1 and "a job" or jobs .. " jobs") end
   if #list > 0 then
     local answer = self:ask(("%s would end: leave? [y/N] "):format(table.concat(list, " and ")))
-    if not answer:lower():find "^%s*y" then return end
+    if not (answer or ""):lower():find "^%s*y" then return end
   end
   self.link:send(frame.BYE, "\0")
   self:finish()
@@ -229,6 +230,7 @@ function M.new(options)
     count = 0, kept_results = 0, texts = {}, loaded = {}, size = { columns = 80, rows = 24 },
   }, Session)
   self.own = { kavach = rawget(options.globals, "kavach") == nil and require "kavach" or nil }
+  self.own.io = streams.input(self)
   local extra = options.extra and options.extra(self) or {}
   for name, value in next, extra do self.own[name] = value end
   self.globals = options.globals
