@@ -112,22 +112,23 @@ function M.input(session)
   }
   -- io.input("a file") has these read that.
   local function is_typed() return io.input() == io.stdin end
-  return setmetatable({
-    stdin = stdin,
-    read = function(...)
-      if is_typed() then return typed:read(...) end
-      return io.read(...)
-    end,
-    lines = function(path, ...)
-      if path == nil and is_typed() then return typed:lines(...) end
-      return io.lines(path, ...)
-    end,
-    input = function(file)
-      if file == stdin then file = io.stdin end
-      if file == nil and is_typed() then return stdin end
-      return io.input(file)
-    end,
-  }, { __index = io })
+  local own = {}
+  for name, value in next, io do own[name] = value end
+  own.stdin = stdin
+  function own.read(...)
+    if is_typed() then return typed:read(...) end
+    return io.read(...)
+  end
+  function own.lines(path, ...)
+    if path == nil and is_typed() then return typed:lines(...) end
+    return io.lines(path, ...)
+  end
+  function own.input(file)
+    if file == stdin then file = io.stdin end
+    if file == nil and is_typed() then return stdin end
+    return io.input(file)
+  end
+  return own
 end
 
 -- ---- printing ----------------------------------------------------------------------------------
