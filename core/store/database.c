@@ -191,14 +191,19 @@ static char *immutable_uri(const char *path) {
   return uri;
 }
 
+/* Whether SQLite has a file beside it that is not empty, or cannot be looked at. */
+static bool has_beside(const char *path, const char *ending) {
+  char beside[PATH_MAX];
+  struct stat about;
+  int length = snprintf(beside, sizeof beside, "%s%s", path, ending);
+  if (length < 0 || (size_t)length >= sizeof beside) return true;
+  return stat(beside, &about) < 0 ? errno != ENOENT : about.st_size > 0;
+}
+
 /* SQLite makes files beside one that it reads. If it cannot, it may do without where all is in the
  * file itself: the log was written back, and is empty or gone. */
 static bool rests(const char *path) {
-  char log[PATH_MAX];
-  struct stat about;
-  int length = snprintf(log, sizeof log, "%s-wal", path);
-  if (length < 0 || (size_t)length >= sizeof log) return false;
-  return stat(log, &about) < 0 ? errno == ENOENT : about.st_size == 0;
+  return !has_beside(path, "-wal") && !has_beside(path, "-journal");
 }
 
 static kv_store_status look(sqlite3 *db, kv_error *error) {
@@ -210,17 +215,34 @@ static kv_store_status look(sqlite3 *db, kv_error *error) {
              error);
 }
 
+static kv_store_status open_and_look(const char *path, int flags, sqlite3 **db, kv_error *error) {
+  kv_store_status status = open_at(path, flags, NULL, db, error);
+  if (status != KV_STORE_OK) return status;
+  status = look(*db, error);
+  return status == KV_STORE_OK ? status : give_up(db, status);
+}
+
+/* Whoever made it was cut off: SQLite takes back what there is of it, if it may write. */
+static kv_store_status take_back(const char *path, kv_error *error) {
+  sqlite3 *db;
+  kv_store_status status = open_and_look(path, SQLITE_OPEN_READWRITE, &db, error);
+  if (status == KV_STORE_OK) sqlite3_close(db);
+  return status;
+}
+
 kv_store_status kv_database_open_readonly(const char *path, sqlite3 **db, kv_error *error) {
   kv_store_status status = open_at(path, SQLITE_OPEN_READONLY, NULL, db, error);
   if (status != KV_STORE_OK) return status;
   status = look(*db, error);
   if (status == KV_STORE_OK) return status;
   give_up(db, status);
+  if (status == KV_STORE_READONLY && has_beside(path, "-journal") &&
+      take_back(path, error) == KV_STORE_OK)
+    return open_and_look(path, SQLITE_OPEN_READONLY, db, error);
   if ((status != KV_STORE_READONLY && status != KV_STORE_IO) || !rests(path)) return status;
   char *uri = immutable_uri(path);
   if (!uri) return status;
-  status = open_at(uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL, db, error);
+  status = open_and_look(uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, db, error);
   free(uri);
-  if (status == KV_STORE_OK) status = look(*db, error);
-  return status == KV_STORE_OK || !*db ? status : give_up(db, status);
+  return status;
 }

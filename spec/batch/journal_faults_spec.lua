@@ -98,6 +98,18 @@ describe("a journal", function()
 
   -- ---- it ends ----------------------------------------------------------------------------------
 
+  it("is none yet if the power was lost while it was made, whatever its file has", function()
+    host.write(place.path, ("\0"):rep(4096))
+    -- SQLite's rollback journal of a file that was empty: no pages to put back, and no size
+    -- (https://www.sqlite.org/fileformat2.html, 3).
+    host.write(place.path .. "-journal", "\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"
+      .. string.pack(">I4I4I4I4I4", 0, 0x12345678, 0, 512, 4096) .. ("\0"):rep(484))
+    local none, why = journal.reader(place.path)
+    assert.same({ nil, true }, { none, why.empty }, why.message)
+    local made <close> = assert(journal.create(place.path, journals.ABOUT))
+    assert.equal("spec", made.about.name)
+  end)
+
   it("has all that was acknowledged after its process was killed, and nothing half", function()
     journals.begun(place.path):close()
     host.write(script, RUN)
