@@ -17,8 +17,8 @@ local M = {}
 ---@field boxes? kavach.batch.boxes for jobs with `reuse`
 ---@field pool? kavach.Pool of sandboxes that wait, for jobs whose options are `pooled`
 ---@field pooled? table
----@field on_started? fun(about: { pid: integer, pid_start: integer }) told of QEMU, as soon as it
---- is known
+---@field on_started? fun(about: { pid: integer?, pid_start: integer?, time_ns: integer? }) told, of
+--- a guest, of QEMU as soon as it is known; of a process that does not end at once, when it started
 ---@field outputs? kavach.batch.outputs set by run
 
 ---@class kavach.batch.outputs

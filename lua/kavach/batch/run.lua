@@ -69,10 +69,10 @@ local function executor(self)
     local context = {
       folder = folder.path, slot = place_.slot, number = place_.number, batch = name,
       run = variable, boxes = self.boxes, pool = self.pool, pooled = self.batch.options.sandbox,
-      on_started = function(process)
+      on_started = function(about)
         self.journal:started(job.seq, place_.number, {
-          slot = place_.slot, pid = process.pid, pid_start = process.pid_start,
-          time_ns = core.wall_clock(),
+          slot = place_.slot, pid = about.pid, pid_start = about.pid_start,
+          time_ns = about.time_ns or core.wall_clock(),
         })
       end,
     }

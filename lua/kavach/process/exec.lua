@@ -96,6 +96,7 @@ end
 
 --- Runs a started process that is worth watching, or has input to be fed, to its end.
 local function watch(process, options, outputs, started)
+  if options.on_watched then options.on_watched() end
   return task.scope(function()
     local feeder = process.stdin and task.spawn(feed, process, options.stdin)
     local readers, stop = start_collecting(outputs)
@@ -124,7 +125,7 @@ end
 
 --- Runs what is checked already: `options` is what command.exec_options makes of them, so that
 --- `env` is a list. For who runs thousands of programs that differ in little. `watch_after_ms`: its
---- output may wait so long in the pipes.
+--- output may wait so long in the pipes. `on_watched()` is called if it runs longer, once.
 ---@param argv string[]
 ---@param options table
 ---@return table? result, kavach.Error? error

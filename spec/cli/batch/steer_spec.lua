@@ -39,6 +39,23 @@ describe("a batch that runs", function()
     assert.matches("batch held: paused\n.*batch held: continued\n", errors())
   end)
 
+  it("has those that run, and no others, as running, in its journal, too", function()
+    local p <close> = start("seen", "--jobs 2")
+    batch.has_begun "seen1"
+    batch.has_begun "seen2"
+    local document
+    batch.await(function()
+      document = json.decode(batch.ok "$K batch status --json seen")
+      return document.counts.running == 2
+    end)
+    assert.same({ 3, 2, 2 }, { document.counts.waiting, #document.running,
+      document.live.counts.running })
+    local _, _, why = batch.shell "$K batch logs seen 1"
+    assert.matches("job '1' runs", why, 1, true)
+    let_go("seen", 1, 2, 3, 4, 5)
+    assert.equal(0, batch.exit(p))
+  end)
+
   it("runs more or fewer at a time", function()
     local p <close>, errors = start("many", "--jobs 1")
     batch.has_begun "many1"
