@@ -12,7 +12,7 @@ static bool is_sound(const kv_prompt_frame *frame) {
   case KV_PROMPT_WELCOME:
     return frame->size == 8;
   case KV_PROMPT_READY:
-    return frame->size >= 1;
+    return frame->size >= KV_PROMPT_READY_HEAD;
   case KV_PROMPT_BUSY:
   case KV_PROMPT_MORE:
     return frame->size == 0;

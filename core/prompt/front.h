@@ -14,6 +14,7 @@
 #include "prompt/history.h"
 #include "prompt/keys.h"
 #include "prompt/link.h"
+#include "prompt/protocol.h"
 #include "prompt/screen.h"
 #include "prompt/terminal.h"
 
@@ -25,6 +26,9 @@ typedef enum kv_state {
   KV_STATE_RAW,
   KV_STATE_OVER,
 } kv_state;
+
+/* Bytes of a line: with its kind and its number it is a frame. */
+enum { KV_PROMPT_SUBMIT_MOST = KV_PROMPT_FRAME_MAX - 4 };
 
 enum { KV_SEARCH_MOST = 200, KV_LINE_MOST = 32 << 20 /* characters */ };
 
@@ -50,6 +54,7 @@ typedef struct kv_front {
 
   wchar_t *prompt;
   size_t prompt_count;
+  uint32_t ready; /* the number of the last READY */
   bool answer;
   bool brackets;    /* the terminal has been told to put pastes in brackets */
   bool restart;     /* the line that libedit has is done with */

@@ -24,7 +24,8 @@ static void finish_line(kv_front *front) {
 
 static void ready(kv_front *front, const kv_prompt_frame *frame) {
   size_t count;
-  wchar_t *prompt = kv_wide((const char *)frame->payload + 1, frame->size - 1, &count);
+  wchar_t *prompt = kv_wide((const char *)frame->payload + KV_PROMPT_READY_HEAD,
+                            frame->size - KV_PROMPT_READY_HEAD, &count);
   if (prompt == NULL) return;
   bool goes_on = front->state == KV_STATE_EDIT;
   if (front->state == KV_STATE_WAIT) finish_line(front);
@@ -33,6 +34,7 @@ static void ready(kv_front *front, const kv_prompt_frame *frame) {
   front->prompt = prompt;
   front->prompt_count = count;
   front->answer = frame->payload[0] & KV_PROMPT_ANSWER;
+  front->ready = kv_le32(frame->payload + 1);
   front->dirty = true;
   kv_bytes_drop(&front->submitted, front->submitted.size);
   if (goes_on) return;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/little.h"
 #include "prompt/front.h"
 #include "prompt/protocol.h"
 
@@ -32,8 +33,10 @@ static bool insert(kv_front *front, const wchar_t *text, size_t count) {
 }
 
 void kv_front_submit(kv_front *front, const char *text, size_t size) {
+  uint8_t number[4];
+  kv_put_le(number, front->ready, sizeof number);
   kv_front_enter(front, KV_STATE_WAIT);
-  kv_link_send(&front->link, KV_PROMPT_SUBMIT, NULL, 0, text, size);
+  kv_link_send(&front->link, KV_PROMPT_SUBMIT, number, sizeof number, text, size);
 }
 
 void kv_front_refuse(kv_front *front) {
@@ -43,7 +46,7 @@ void kv_front_refuse(kv_front *front) {
 
 static void enter(kv_front *front) {
   kv_line line = line_of(front);
-  if (kv_wide_bytes(line.text, line.count) >= KV_PROMPT_FRAME_MAX) {
+  if (kv_wide_bytes(line.text, line.count) >= KV_PROMPT_SUBMIT_MOST) {
     tell(front, "(the line is too long to be sent)\n");
     return;
   }

@@ -15,14 +15,15 @@
 #ifndef KV_PROMPT_PROTOCOL_H
 #define KV_PROMPT_PROTOCOL_H
 
-enum { KV_PROMPT_FRAME_MAX = 64 * 1024 * 1024 };
+enum { KV_PROMPT_FRAME_MAX = 64 * 1024 * 1024, KV_PROMPT_READY_HEAD = 5 };
 
 /* From the session. */
 enum {
   /* u32 process, u32 number: SIGURG with that number as its value, sent to that process, stops the
    * Lua code that runs for this session */
   KV_PROMPT_WELCOME = 1,
-  /* u8 flags (below), then the prompt's text, UTF-8, all visible: a line may be typed */
+  /* u8 flags (below), u32 number, then the prompt's text, UTF-8, all visible: a line may be typed.
+   * The number tells what a SUBMIT is for: a question may be withdrawn while it is answered */
   KV_PROMPT_READY = 2,
   KV_PROMPT_BUSY = 3, /* nothing: what was submitted is whole, and runs. It goes into the history */
   KV_PROMPT_MORE = 4, /* nothing: what was submitted is not whole: it is edited on, a line longer */
@@ -42,7 +43,7 @@ enum {
 /* From the front end. */
 enum {
   KV_PROMPT_HELLO = 65,     /* u16 columns, u16 rows, u8 flags (below) */
-  KV_PROMPT_SUBMIT = 66,    /* the text, UTF-8 */
+  KV_PROMPT_SUBMIT = 66,    /* u32 number of the last READY, the text, UTF-8 */
   KV_PROMPT_COMPLETE = 67,  /* u32 ticket, u32 cursor in bytes from the text's start, the text */
   KV_PROMPT_INTERRUPT = 68, /* nothing: Ctrl-C while something runs, or at a question */
   KV_PROMPT_END = 69,       /* u8: 0: Ctrl-D on an empty line; 1: the terminal is gone */

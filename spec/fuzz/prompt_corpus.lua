@@ -19,9 +19,9 @@ local seeds = {
     open = "\27[200~never ended",
   },
   prompt_frame = {
-    begin = frame(1, ("<I4I4"):pack(1234, 7)) .. frame(2, "\0kavach> "),
+    begin = frame(1, ("<I4I4"):pack(1234, 7)) .. frame(2, "\0\1\0\0\0kavach> "),
     work = frame(3, "") .. frame(5, "some output\n") .. frame(4, "") .. frame(7, "\1")
-      .. frame(7, "\0") .. frame(2, "\1Name: ") .. frame(8, "\0"),
+      .. frame(7, "\0") .. frame(2, "\1\2\0\0\0Name: ") .. frame(8, "\0"),
     choices = frame(6, ("<I4I4"):pack(1, 3) .. "print\0pairs\0\0")
       .. frame(6, ("<I4I4"):pack(2, 0)),
     wrong = frame(6, ("<I4I4"):pack(1, 3) .. "open") .. frame(70, ""),

@@ -15,7 +15,7 @@ static void check(bool holds) {
 
 static void use(const kv_prompt_frame *frame) {
   check(frame->kind < KV_PROMPT_HELLO);
-  if (frame->kind == KV_PROMPT_READY) check(frame->size > 0);
+  if (frame->kind == KV_PROMPT_READY) check(frame->size >= KV_PROMPT_READY_HEAD);
   if (frame->kind == KV_PROMPT_BYE) check(frame->size == 1);
   if (frame->kind != KV_PROMPT_CHOICES) return;
   kv_choices choices = kv_prompt_frame_choices(frame);

@@ -164,7 +164,7 @@ describe("the front end of a prompt", function()
   it("leaves what was submitted once, even if the end comes at once", function()
     f:type("x"):keys "Enter"
     f:expect "SUBMIT"
-    f:send("BUSY", "", "OUTPUT", "out\n", "READY", "\0> ", "BYE", "\0")
+    f:send("BUSY", "", "OUTPUT", "out\n", "READY", "\0\2\0\0\0> ", "BYE", "\0")
     f:shows { "> x", "out", ">", "left 0" }
   end)
 

@@ -248,7 +248,7 @@ describe("a session", function()
     for i = 1, select("#", ...) do
       local answer = select(i, ...)
       front:await(function() return front.answering and front.ready == before + i end)
-      front:say(answer and frame.SUBMIT or frame.END, answer or "\0")
+      if answer then front:submit(answer) else front:say(frame.END, "\0") end
     end
     front:await(function() return not front.answering and front.ready > before end)
     return front.shown
@@ -279,6 +279,37 @@ describe("a session", function()
     front:await(function() return not front.answering end)
     assert.equal("interrupted\n", front.shown)
     assert.equal("1\n", front:enter "1")
+  end)
+
+  it("withdraws a question that is called off, and takes no answer to it any more", function()
+    front:begin [[
+      kavach.scope(function()
+        kavach.spawn(function() repeat kavach.sleep(1) until over error "boom" end)
+        answered = pcall(io.read)
+        kavach.shield(function() repeat kavach.sleep(1) until settled end)
+      end)
+    ]]
+    front:await(function() return front.answering end)
+    local late = string.pack("<I4", front.invited) .. "settled = 1"
+    front.session.globals.over = true
+    front:await(function() return front.session.globals.answered ~= nil end)
+    assert.equal("busy", front.session.state)
+    front:say(frame.SUBMIT, late)
+    front.session.globals.settled = true
+    front:with "boom"
+    front:await(function() return front.session.state == "ready" end)
+    front:say(frame.SUBMIT, late)
+    assert.equal("false\n", front:enter "answered")
+    assert.equal("true\n", front:enter "settled")
+
+    front:begin "kavach.shield(io.read)" -- so is not called off for a while
+    front:await(function() return front.answering end)
+    local before = front.ready
+    front:interrupt()
+    front:await(function() return front.ready > before end)
+    assert.equal("1\n", front:enter "1")
+    front:await(function() return front.session.jobs:count() == 0 end)
+    assert.equal("2\n", front:enter "2")
   end)
 
   it("reads what it is to read elsewhere from there, and nothing in the background", function()

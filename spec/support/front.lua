@@ -66,7 +66,8 @@ function Front:send(...)
 end
 
 function Front:ready(prompt, flags)
-  return self:send("READY", string.char(flags or 0) .. (prompt or "> "))
+  self.invited = (self.invited or 0) + 1
+  return self:send("READY", ("<BI4"):pack(flags or 0, self.invited) .. (prompt or "> "))
 end
 
 --- Says READY, and waits until that is seen.
@@ -85,6 +86,10 @@ function Front:frame()
   local length = ("<I4"):unpack(self.bytes)
   local kind, payload = self.bytes:byte(5), self.bytes:sub(6, 4 + length)
   self.bytes = self.bytes:sub(5 + length)
+  if names[kind] == "SUBMIT" then
+    assert.equal(self.invited, (("<I4"):unpack(payload)))
+    payload = payload:sub(5)
+  end
   return names[kind], payload
 end
 

@@ -30,7 +30,8 @@ local function take(self, bytes)
     self.frames[#self.frames + 1] = { kind, payload }
     if kind == frame.OUTPUT then self.shown = self.shown .. payload end
     if kind == frame.READY then
-      self.ready, self.prompt = self.ready + 1, payload:sub(2)
+      self.ready, self.prompt = self.ready + 1, payload:sub(6)
+      self.invited = string.unpack("<I4", payload, 2)
       self.answering = payload:byte() & frame.ANSWER ~= 0
     end
     if kind == frame.BYE then self.left = payload:byte() end
@@ -94,10 +95,13 @@ function Front:with(text)
   return self:await(function() return self.shown:find(text, 1, true) end)
 end
 
+--- Says a line, to whatever asked for one last.
+function Front:submit(text) self:say(frame.SUBMIT, string.pack("<I4", self.invited) .. text) end
+
 --- Enters a line, and does not wait for what it gives.
 function Front:begin(text)
   self.shown = ""
-  self:say(frame.SUBMIT, text)
+  self:submit(text)
 end
 
 --- Enters a line; what is shown until the prompt is back.

@@ -32,19 +32,19 @@ on[frame.SIZE] = function(self, payload)
   if self.on_size then self.on_size(self.size) end
 end
 
-local function is_busy_again(self)
-  self.state = "busy"
-  self.link:send(frame.BUSY)
-end
-
 local function answer(self, text)
-  is_busy_again(self)
-  self.asked(text)
+  local asked = self.asked
+  self:go_on()
+  asked(text)
 end
 
 on[frame.SUBMIT] = function(self, payload)
+  local number, begins = string.unpack("<I4", payload)
+  if number > self.invited then return "an entry before the prompt was ready" end
+  -- It was for a question that has been withdrawn since.
+  if number < self.invited or self.state == "busy" then return end
+  payload = payload:sub(begins)
   if self.state == "asking" then return answer(self, payload) end
-  if self.state ~= "ready" then return "an entry before the prompt was ready" end
   self.count = self.count + 1
   local entry = entries.parse(payload, self.count)
   if entry.kind == "more" or entry.kind == "empty" then self.count = self.count - 1 end
@@ -67,7 +67,7 @@ end
 
 -- What does not end at once is left behind, as a job, and the prompt comes back.
 on[frame.INTERRUPT] = function(self)
-  if self.state == "asking" then is_busy_again(self) end
+  if self.state == "asking" then self:go_on() end
   if self.state ~= "busy" or not self.task then return end
   local task = self.task
   self.realm:interrupt(task, "interrupted")

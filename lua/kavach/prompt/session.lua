@@ -138,10 +138,22 @@ function Session:run(chunk)
   return outcome[1]
 end
 
+-- What is submitted from now on is for this.
+local function invite(self, state, flags, prompt)
+  self.state, self.invited = state, self.invited + 1
+  self.link:send(frame.READY, string.pack("<BI4", flags, self.invited) .. prompt)
+end
+
 --- Gives the prompt.
 function Session:ready()
-  self.state, self.task, self.asked = "ready", nil, nil
-  self.link:send(frame.READY, "\0" .. self.prompt)
+  self.task, self.asked = nil, nil
+  invite(self, "ready", 0, self.prompt)
+end
+
+--- Goes on with what runs, which has been answered, or asks no more.
+function Session:go_on()
+  self.state, self.asked = "busy", nil
+  self.link:send(frame.BUSY)
 end
 
 --- Does something in a task of its own, and gives the prompt back, unless it was interrupted and
@@ -165,9 +177,11 @@ end
 ---@return string?
 function Session:ask(question)
   return scheduler.wait(function(done)
-    self.state, self.asked = "asking", done
-    self.link:send(frame.READY, string.char(frame.ANSWER) .. question)
-    return function() self.state = "busy" end
+    invite(self, "asking", frame.ANSWER, question)
+    self.asked = done
+    return function()
+      if self.asked == done then self:go_on() end
+    end
   end)
 end
 
@@ -227,7 +241,7 @@ function M.new(options)
   local self = setmetatable({
     number = last_number, link = links.new(options), ends = options.ends,
     prompt = options.prompt, banner = options.banner, state = "new", over = false,
-    count = 0, kept_results = 0, texts = {}, loaded = {}, size = { columns = 80, rows = 24 },
+    invited = 0, count = 0, kept_results = 0, texts = {}, loaded = {}, size = { columns = 80, rows = 24 },
   }, Session)
   self.own = { kavach = rawget(options.globals, "kavach") == nil and require "kavach" or nil }
   self.own.io = streams.input(self)
