@@ -3,6 +3,7 @@ local command = require "kavach.sandbox.command"
 local copy = require "kavach.sandbox.copy"
 local core = require "kavach.core"
 local err = require "kavach.err"
+local feed = require "kavach.sandbox.feed"
 local flow = require "kavach.sandbox.flow"
 local native = require "support.native"
 local noise = require "support.noise"
@@ -95,6 +96,23 @@ describe("The agent's client, with the real agent,", function()
     local back, truncated = running.stdout:collected()
     assert.is_true(back == bytes)
     assert.is_false(truncated)
+  end)
+
+  it("has a command's input end where it cannot be read any more, and says so", function()
+    local running <close> = guest.start({ "cat" }, { stdin = true })
+    running.stdout:collect(100)
+    local pieces = { "one\n", "two\n" }
+    local source = { read = function()
+      if #pieces == 0 then return nil, "the source broke" end
+      return table.remove(pieces, 1)
+    end }
+    local ok, why = pcall(task.scope, function()
+      local _ <close> = feed(running, source)
+      task.sleep(20000)
+    end)
+    assert.same({ false, "the source broke" }, { ok, why })
+    assert.equal(0, assert(running:wait(20000)).exit_code)
+    assert.equal("one\ntwo\n", (running.stdout:collected()))
   end)
 
   it("takes 128 KiB of arguments, and reports what the kernel does not take", function()

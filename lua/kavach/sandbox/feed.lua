@@ -3,12 +3,17 @@
 local task = require "kavach.task"
 local wire = require "kavach.sandbox.wire"
 
+-- Raises what is wrong with the source.
 local function send(command, source)
   if type(source) == "string" then
     if not command:write(source) then return end
   else
     while true do
-      local bytes = source:read(wire.DATA_MAX)
+      local bytes, why = source:read(wire.DATA_MAX)
+      if not bytes and why then
+        command:close_stdin()
+        error(why, 0) -- or what it got would pass for all
+      end
       -- A command that reads no more is not an error: it may have seen enough.
       if not bytes or not command:write(bytes) then break end
     end
