@@ -258,9 +258,18 @@ describe("a session", function()
     assert.equal('"one"\n', reading("io.read()", "one"))
     assert.equal('"two\\n"  3  -2.5\n',
       reading("io.read('L', 'n', 'n')", "two", "", " 3", "-2.5 x"))
-    assert.equal('" x"  "yz\\n"\n', reading("io.read(), io.stdin:read(3)", "yz"))
+    assert.equal('"y"  "z\\n"\n', reading("io.read(1), io.stdin:read(2)", "yz"))
     assert.equal('31  nil\n', reading("io.read('n', 'n', 'n')", "0x1F no"))
-    assert.equal('"no"\n', reading "io.read()")
+    assert.equal('"new"\n', reading("io.read()", "new")) -- that was the entry before
+    for text, wanted in pairs {
+      ["5+3"] = '5  "+3"', ["2024-05-06"] = '2024  "-05-06"', ["1.2.3"] = '1.2  ".3"',
+      ["-0x1p4 x"] = '-16.0  " x"', ["1e2e3"] = '100.0  "e3"', ["  7"] = '7  ""',
+    } do
+      assert.equal(wanted .. "\n", reading("io.read('n', 'l')", text), text)
+    end
+    assert.equal("nil\n", reading("io.read('n', 'l')", "e5"))
+    assert.equal('"12"  "file"  nil  "the terminal is not closed here"\n',
+      reading("io.read(2.0), io.type(io.stdin), io.stdin:close()", "12"))
     assert.equal('4  ""  nil\n',
       reading("#io.read '*a', io.read('a', 0)", "a", "b", false, false, false))
     assert.equal("3\n", reading("n = 0 for l in io.lines() do n = n + #l end return n", "a", "bc",
@@ -321,7 +330,20 @@ describe("a session", function()
     front:enter "io.input(io.stdin)"
     assert.equal('"typed"\n', reading("io.input():read()", "typed"))
     front:enter "& return select(2, io.read())"
-    front:with "only what is entered reads from the terminal"
+    front:with "only an entry, and tasks that it waits for, read from the terminal"
+    assert.equal('"in time"\n', reading("kavach.deadline(60000, io.read)", "in time"))
+    front:begin "kavach.deadline(10, io.read)"
+    front:with "error timeout"
+    front:await(function() return front.session.state == "ready" end)
+    assert.matches("^%(%d+%):1: cannot open file '/none'", front:enter 'local l = io.lines "/none"')
+    assert.equal('{ "first" }  "something else reads from the terminal just now"\n', reading([[
+      local why
+      local list = kavach.map({ 1, 2 }, nil, function(i)
+        if i == 1 then return (io.read()) end
+        why = select(2, io.read())
+      end)
+      return list, why
+    ]], "first"))
     remove()
   end)
 

@@ -241,7 +241,8 @@ function M.new(options)
   local self = setmetatable({
     number = last_number, link = links.new(options), ends = options.ends,
     prompt = options.prompt, banner = options.banner, state = "new", over = false,
-    invited = 0, count = 0, kept_results = 0, texts = {}, loaded = {}, size = { columns = 80, rows = 24 },
+    invited = 0, count = 0, kept_results = 0, texts = {}, loaded = {},
+    size = { columns = 80, rows = 24 },
   }, Session)
   self.own = { kavach = rawget(options.globals, "kavach") == nil and require "kavach" or nil }
   self.own.io = streams.input(self)

@@ -6,15 +6,20 @@ local ready = require "kavach.task.ready"
 
 local M = {}
 
-local BUSY <const> = "only what is entered reads from the terminal, and nothing in the background"
-local HEXADECIMAL <const> = "^%s*([%+%-]?0[xX][%x%.]*[pP]?[%+%-]?%d*)()"
-local DECIMAL <const> = "^%s*([%+%-]?[%d%.]*[eE]?[%+%-]?%d*)()"
+local APART <const> = "only an entry, and tasks that it waits for, read from the terminal"
+local TAKEN <const> = "something else reads from the terminal just now"
+-- A number's digits, with what is before them, and its exponent.
+local NUMERALS <const> = {
+  { "^%s*[%+%-]?0[xX]%x*%.?%x*", "^[pP][%+%-]?%d*" },
+  { "^%s*[%+%-]?%d*%.?%d*", "^[eE][%+%-]?%d*" },
+}
 
 -- ---- reading -----------------------------------------------------------------------------------
 
--- What was typed and not been read, in whole lines.
+-- What was typed for the entry that runs, and has not been read: the rest of a line, or lines.
 ---@class kavach.prompt.typed
 ---@field session kavach.prompt.session
+---@field task? kavach.Task the entry
 ---@field rest string
 local Typed = {}
 Typed.__index = Typed
@@ -44,10 +49,14 @@ local formats = {
   end,
   n = function(typed)
     while not typed.rest:find "%S" and typed:more() do end
-    local text, behind = typed.rest:match(HEXADECIMAL)
-    if not text then text, behind = typed.rest:match(DECIMAL) end
-    typed:take(behind - 1)
-    return tonumber(text)
+    for _, numeral in ipairs(NUMERALS) do
+      local _, last = typed.rest:find(numeral[1])
+      if last then
+        local digits = typed:take(last)
+        local _, more = typed.rest:find(numeral[2])
+        return tonumber(digits:find "%d" and more and digits .. typed:take(more) or digits)
+      end
+    end
   end,
 }
 
@@ -62,16 +71,29 @@ local function read_count(typed, count)
 end
 
 local function reader_of(format, at)
-  if math.type(format) == "integer" and format >= 0 then
-    return function(typed) return read_count(typed, format) end
+  local count = type(format) == "number" and math.tointeger(format)
+  if count and count >= 0 then
+    return function(typed) return read_count(typed, count) end
   end
   local name = type(format) == "string" and format:gsub("^%*", ""):sub(1, 1)
   return formats[name] or error(("bad argument #%d to 'read' (invalid format)"):format(at), 0)
 end
 
+-- Whether a task is another, or one that this waits for.
+local function is_within(task, other)
+  while task and task ~= other do
+    local scope = task.parent
+    task = scope and scope.owner
+  end
+  return task ~= nil
+end
+
 -- As file:read(…).
 function Typed:read(...)
-  if ready.current ~= self.session.task then return nil, BUSY end
+  local entry = self.session.task
+  if not entry or not is_within(ready.current, entry) then return nil, APART end
+  if self.session.asked then return nil, TAKEN end
+  if self.task ~= entry then self.task, self.rest = entry, "" end
   local wanted, results = table.pack(...), {}
   if wanted.n == 0 then wanted = { "l", n = 1 } end
   for i = 1, wanted.n do results[i] = reader_of(wanted[i], i) end
@@ -100,6 +122,13 @@ local function new_file(methods)
   return file
 end
 
+-- Calls a function of Lua's own, whose errors are of who called this.
+local function call(fn, ...)
+  local results = table.pack(pcall(fn, ...))
+  if not results[1] then error(results[2], 2) end
+  return table.unpack(results, 2, results.n)
+end
+
 ---`io` for a session's entries.
 ---@param session kavach.prompt.session
 ---@return table
@@ -109,6 +138,7 @@ function M.input(session)
     read = function(_, ...) return typed:read(...) end,
     lines = function(_, ...) return typed:lines(...) end,
     setvbuf = function() return true end,
+    close = function() return nil, "the terminal is not closed here" end,
   }
   -- io.input("a file") has these read that.
   local function is_typed() return io.input() == io.stdin end
@@ -117,16 +147,20 @@ function M.input(session)
   own.stdin = stdin
   function own.read(...)
     if is_typed() then return typed:read(...) end
-    return io.read(...)
+    return call(io.read, ...)
   end
   function own.lines(path, ...)
     if path == nil and is_typed() then return typed:lines(...) end
-    return io.lines(path, ...)
+    return call(io.lines, path, ...)
   end
   function own.input(file)
     if file == stdin then file = io.stdin end
     if file == nil and is_typed() then return stdin end
-    return io.input(file)
+    return call(io.input, file)
+  end
+  function own.type(value)
+    if value == stdin or rawequal(value, own.stdout) then return "file" end
+    return io.type(value)
   end
   return own
 end
