@@ -127,19 +127,26 @@ static bool take_back(kv_edit *edit, const kv_change *change) {
   return !same;
 }
 
-bool kv_edit_undo(kv_edit *edit) {
+static bool take_step_back(kv_edit *edit, unsigned step) {
   kv_undo *undo = &edit->undo;
   bool changed = false;
-  while (undo->count > 0 && !changed) {
-    unsigned step = undo->changes[undo->count - 1].step;
-    while (undo->count > 0 && undo->changes[undo->count - 1].step == step) {
-      kv_change change = kv_undo_take(undo);
-      changed = take_back(edit, &change) || changed;
-      free(change.erased);
-    }
+  while (undo->count > 0 && undo->changes[undo->count - 1].step == step) {
+    kv_change change = kv_undo_take(undo);
+    changed = take_back(edit, &change) || changed;
+    free(change.erased);
   }
   return changed;
 }
+
+bool kv_edit_undo(kv_edit *edit) {
+  kv_undo *undo = &edit->undo;
+  bool changed = false;
+  while (undo->count > 0 && !changed)
+    changed = take_step_back(edit, undo->changes[undo->count - 1].step);
+  return changed;
+}
+
+void kv_edit_undo_begun(kv_edit *edit) { take_step_back(edit, edit->undo.step); }
 
 void kv_edit_begin(kv_edit *edit) {
   erase(edit, 0, kv_edit_line(edit).count);

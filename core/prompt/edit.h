@@ -60,6 +60,9 @@ void kv_edit_note(kv_edit *edit);
 /* Takes the last step back (see undo.h); false if there is none. */
 bool kv_edit_undo(kv_edit *edit);
 
+/* Takes back what the step that goes on has done until now. */
+void kv_edit_undo_begun(kv_edit *edit);
+
 /* A line begins: empty, and with nothing to take back. */
 void kv_edit_begin(kv_edit *edit);
 

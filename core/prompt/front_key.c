@@ -164,6 +164,7 @@ static void yank(kv_front *front) {
 
 static void undo(kv_front *front) {
   if (!kv_edit_undo(&front->edit)) kv_front_beep(front);
+  kv_recall_none(front);
 }
 
 static void command(kv_front *front, wchar_t which) {
@@ -255,9 +256,9 @@ static void insert_one(kv_front *front, uint32_t code) {
 void kv_front_act(kv_front *front, const kv_key *key) {
   bool quoted = front->quotes && key->code <= 0x10ffff && key->code > 0;
   front->quotes = false;
-  kv_undo_step(&front->edit.undo);
   front->completes_until = -1; /* what is asked for is not what is there now */
   if (front->search.on && kv_search_key(front, key)) return;
+  kv_undo_step(&front->edit.undo);
   if (quoted) {
     insert_one(front, key->code == '\r' ? '\n' : key->code);
     return;

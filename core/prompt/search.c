@@ -49,11 +49,16 @@ static size_t newest(const kv_front *front) {
   return front->search.index < count ? front->search.index : count - 1;
 }
 
+/* All that the search did is one step, which goes on as long as it does. */
 static void cancel(kv_front *front) {
   kv_search *search = &front->search;
+  const wchar_t *before = search->before ? search->before : L"";
   search->on = false;
   kv_recall_none(front);
-  kv_edit_replace(&front->edit, search->before ? search->before : L"");
+  kv_edit_undo_begun(&front->edit);
+  kv_line line = kv_edit_line(&front->edit);
+  bool same = line.count == wcslen(before) && wmemcmp(line.text, before, line.count) == 0;
+  if (!same) kv_edit_replace(&front->edit, before); /* it was too long to be taken back */
 }
 
 static void add(kv_front *front, wchar_t c) {

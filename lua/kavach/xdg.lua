@@ -12,7 +12,7 @@ local function folder(variable, fallback, name, what)
     end
     base = home .. "/" .. fallback
   end
-  return base .. "/kavach/" .. name
+  return base:gsub("/+$", "") .. "/kavach/" .. name
 end
 
 ---The folder below a user's cache that is kavach's for these files.

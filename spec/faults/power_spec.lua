@@ -77,6 +77,7 @@ describe("a batch on a machine that loses its power", function()
     local code, steps = power.record(words, { env = here.env, cwd = here.folder }, here.state)
     if not code then return nil, steps[1] end
     assert.equal(0, code)
+    assert.is_true(#steps > 0)
     return steps
   end
 

@@ -94,6 +94,13 @@ describe("the history of a prompt's front end", function()
     f:keys("End"):ends "> beta one"
     f:type("!"):keys("Enter")
     assert.equal("beta one!", f:take())
+    f:type("mine"):keys("C-r"):type("alph"):keys "C-g"
+    f:keys("C-_", "Enter") -- nothing was done but to type
+    assert.equal("", f:take())
+    f:type("mine"):keys("C-r"):type("alph"):keys("C-e", "C-_", "Enter")
+    assert.equal("mine", f:take())
+    f:type("draft"):keys("Up", "C-_"):type("X"):keys("Down", "Enter")
+    assert.equal("draftX", f:take())
     f:keys("C-r"):type("gam"):with "`gam': gamma"
     f:keys "Enter"
     assert.equal("gamma", f:take())

@@ -104,6 +104,7 @@ describe("on the screen, the front end of a prompt", function()
     f:cursor(2, 2)
     f.tmux:run "resize-window -t spec -x 120 -y 10"
     f:shows({ "before", "> " .. text }, true):keys "Home"
+    f:cursor(2, 0)
     f.tmux:run "resize-window -t spec -x 30 -y 12"
     f:shows({ "before", "> " .. text:sub(1, 28), text:sub(29, 58), text:sub(59, 88),
       text:sub(89) }, true)

@@ -3,7 +3,8 @@
 ---
 --- Certain is what the standard promises, and no more, whatever file systems do beyond it today
 --- or fdatasync(), and a folder the names that it had before its own. Of what came later each write
---- may be there, or not, or in part, by sectors; of changes of names the first ones.
+--- may be there, or not, or in part, by sectors; of changes of names in a folder the first ones, in
+--- whose order all file systems with a journal have them.
 
 local assert = require "luassert"
 local host = require "support.host"
@@ -64,6 +65,8 @@ local function steps(trace, folder, output)
     if name == "write" and a[1] == output then
       list[#list + 1] = { "said", text = a[2]:sub(1, result) }
     elseif name == "openat" then
+      local reads = not (a[3]:find "O_WRONLY" or a[3]:find "O_RDWR")
+      assert.is_true(reads or a[2]:sub(1, 1) == "/" or not below(a[1]), "in a folder: " .. a[2])
       if below(a[2]) then at[a[2]] = a[3]:find "O_APPEND" and "end" or 0 end
       if a[3]:find "O_CREAT" then add { "make", path = a[2] } end
       if a[3]:find "O_TRUNC" then add { "cut", path = a[2], size = 0 } end
@@ -111,7 +114,7 @@ function M.record(words, options, folder)
   local r, why = process.exec(line, options)
   local list = steps(host.slurp(trace) or "", folder, output)
   remove()
-  if #list == 0 then return nil, { tostring(r and r.stderr or why) } end
+  if not r or r.exit_code ~= 0 and #list == 0 then return nil, { tostring(why or r.stderr) } end
   return r.exit_code, list
 end
 

@@ -50,7 +50,7 @@ function M.sync_path(folder)
   local ok, why = M.sync(folder)
   local above = folder:match "^(.*)/[^/]+$"
   while ok and above do
-    -- Where this may not look it has made nothing.
+    -- What is wrong there shows below it, if at all: it may be others', and not to be looked at.
     M.sync(above == "" and "/" or above)
     above = above:match "^(.*)/[^/]+$"
   end

@@ -73,6 +73,10 @@ function place.existing(name)
   local where, why = place.of(name)
   if not where then return nil, why end
   if lfs.attributes(where.db, "mode") then return where end
+  if place.is_cut_off(where) then
+    return err.fail("invalid_argument", ("the batch '%s' is removed, but not all of it: "
+      .. "`kavach batch remove %s` ends that"):format(name, name))
+  end
   local nearest = require("kavach.check").nearest(name, place.list() or {})
   return err.fail("invalid_argument", ("there is no batch '%s'%s; see kavach batch list"):format(
     name, nearest and (" (did you mean '%s'?)"):format(nearest) or ""))

@@ -59,7 +59,8 @@ end
 local HEAD <const> = [[
 Lua is entered as it is, over several lines if need be; what it gives is shown, and kept in _
 (and _1, _2, …). What waits can be interrupted by Ctrl-C. & before it runs it in the background.
-A name with ? behind it (kavach.sandbox?) is explained; Tab completes.
+A name with ? behind it (kavach.sandbox?) is explained; Tab completes, Ctrl-R searches what was
+entered, Ctrl-_ takes back what was done to the line.
 
 ]]
 
