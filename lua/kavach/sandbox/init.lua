@@ -12,6 +12,7 @@ local exec = require "kavach.sandbox.exec"
 local launch = require "kavach.sandbox.launch"
 local moves = require "kavach.sandbox.moves"
 local registry = require "kavach.sandbox.registry"
+local task = require "kavach.task"
 
 local M = {}
 
@@ -100,9 +101,23 @@ function Sandbox:explained(cause)
     self.config.memory_limit_mb)
 end
 
+-- Waits for the end of a command, which may be fed meanwhile.
+local function wait_or_end(self, running, options)
+  local timeout_ms = options.timeout_ms or self.config.timeout_ms
+  local grace_ms = options.grace_ms or self.config.grace_ms
+  if not options.stdin then return exec.wait_or_end(running, timeout_ms, grace_ms) end
+  return task.scope(function()
+    local feeder <close> = require("kavach.sandbox.feed")(running, options.stdin)
+    local exit, timed_out, cause = exec.wait_or_end(running, timeout_ms, grace_ms)
+    if feeder.failure then return nil, false, feeder.failure end
+    return exit, timed_out, cause
+  end)
+end
+
 ---Runs a command to its end. A string is a line for the guest's /bin/sh, a table an argv.
 ---
----Options: `env`, `cwd`, `user`, `stdin` (bytes, or anything with a method read), `timeout_ms`
+---Options: `env`, `cwd`, `user`, `stdin` (bytes, or anything with a method read: what that says is
+---wrong ends the command, and is the error), `timeout_ms`
 ---(default: the sandbox's; 0: none), `grace_ms` between SIGTERM and SIGKILL after that,
 ---`max_output` (bytes kept of each stream), `pty` ({ rows, columns }).
 ---@param given string|string[]
@@ -117,9 +132,7 @@ function Sandbox:exec(given, options)
   local limit = options.max_output or self.config.max_output
   running.stdout:collect(limit)
   running.stderr:collect(limit)
-  local _ <close> = options.stdin and require("kavach.sandbox.feed")(running, options.stdin)
-  local exit, timed_out, cause = exec.wait_or_end(running,
-    options.timeout_ms or self.config.timeout_ms, options.grace_ms or self.config.grace_ms)
+  local exit, timed_out, cause = wait_or_end(self, running, options)
   if not exit and not timed_out then return nil, self:explained(cause) end
   return exec.measure(self, running, started, exit, timed_out)
 end
