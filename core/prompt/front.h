@@ -122,6 +122,8 @@ void kv_front_suspend(kv_front *front);
 bool kv_front_stops(kv_front *front);
 void kv_front_act(kv_front *front, const kv_key *key);
 void kv_front_submit(kv_front *front, const char *text, size_t size);
+/* Ctrl-D. */
+void kv_front_end_of_input(kv_front *front);
 /* Gives no answer: whoever asks is interrupted. */
 void kv_front_refuse(kv_front *front);
 void kv_front_beep(kv_front *front);

@@ -19,6 +19,8 @@ static void welcome(kv_front *front, const uint8_t *payload) {
 static void finish_line(kv_front *front) {
   kv_front_leave_line(front, "");
   if (!front->screen.dumb) kv_edit_begin(&front->edit);
+  if (front->shown) kv_terminal_say(&front->terminal, "\n"); /* a question on a dumb terminal */
+  front->shown = false;
   front->restart = true;
 }
 

@@ -39,6 +39,12 @@ void kv_front_submit(kv_front *front, const char *text, size_t size) {
   kv_link_send(&front->link, KV_PROMPT_SUBMIT, number, sizeof number, text, size);
 }
 
+void kv_front_end_of_input(kv_front *front) {
+  uint8_t payload[5] = {0};
+  kv_put_le(payload + 1, front->ready, 4);
+  kv_link_send(&front->link, KV_PROMPT_END, payload, sizeof payload, NULL, 0);
+}
+
 void kv_front_refuse(kv_front *front) {
   kv_front_enter(front, KV_STATE_WAIT);
   kv_front_interrupt(front);
@@ -84,11 +90,10 @@ static void delete_left(kv_front *front) {
 }
 
 static void end_of_input(kv_front *front) {
-  uint8_t by_key = 0;
   if (line_of(front).count > 0)
     delete_right(front);
   else
-    kv_link_send(&front->link, KV_PROMPT_END, &by_key, 1, NULL, 0);
+    kv_front_end_of_input(front);
 }
 
 static void move(kv_front *front, size_t (*where)(const kv_line *)) {

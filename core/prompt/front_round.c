@@ -111,8 +111,7 @@ static void read_keys(kv_front *front) {
   if (front->state == KV_STATE_RAW) {
     kv_link_send(&front->link, KV_PROMPT_KEYS, NULL, 0, to, (size_t)got);
   } else if (got == 0) { /* Ctrl-D on a dumb terminal */
-    uint8_t by_key = 0;
-    if (front->submitted.size == 0) kv_link_send(&front->link, KV_PROMPT_END, &by_key, 1, NULL, 0);
+    if (front->submitted.size == 0) kv_front_end_of_input(front);
   } else {
     front->input.size += (size_t)got;
   }

@@ -46,9 +46,10 @@ enum {
   KV_PROMPT_SUBMIT = 66,    /* u32 number of the last READY, the text, UTF-8 */
   KV_PROMPT_COMPLETE = 67,  /* u32 ticket, u32 cursor in bytes from the text's start, the text */
   KV_PROMPT_INTERRUPT = 68, /* nothing: Ctrl-C while something runs, or at a question */
-  KV_PROMPT_END = 69,       /* u8: 0: Ctrl-D on an empty line; 1: the terminal is gone */
-  KV_PROMPT_SIZE = 70,      /* u16 columns, u16 rows: they have changed */
-  KV_PROMPT_KEYS = 71,      /* bytes, while RAW */
+  /* u8 0: Ctrl-D on an empty line, u32 number of the last READY; or u8 1: the terminal is gone */
+  KV_PROMPT_END = 69,
+  KV_PROMPT_SIZE = 70, /* u16 columns, u16 rows: they have changed */
+  KV_PROMPT_KEYS = 71, /* bytes, while RAW */
 };
 
 /* Of HELLO. */

@@ -223,11 +223,9 @@ static kv_store_status open_and_look(const char *path, int flags, sqlite3 **db, 
 }
 
 /* Whoever made it was cut off: SQLite takes back what there is of it, if it may write. */
-static kv_store_status take_back(const char *path, kv_error *error) {
+static void take_back(const char *path, kv_error *error) {
   sqlite3 *db;
-  kv_store_status status = open_and_look(path, SQLITE_OPEN_READWRITE, &db, error);
-  if (status == KV_STORE_OK) sqlite3_close(db);
-  return status;
+  if (open_and_look(path, SQLITE_OPEN_READWRITE, &db, error) == KV_STORE_OK) sqlite3_close(db);
 }
 
 kv_store_status kv_database_open_readonly(const char *path, sqlite3 **db, kv_error *error) {
@@ -236,9 +234,12 @@ kv_store_status kv_database_open_readonly(const char *path, sqlite3 **db, kv_err
   status = look(*db, error);
   if (status == KV_STORE_OK) return status;
   give_up(db, status);
-  if (status == KV_STORE_READONLY && has_beside(path, "-journal") &&
-      take_back(path, error) == KV_STORE_OK)
-    return open_and_look(path, SQLITE_OPEN_READONLY, db, error);
+  if (status == KV_STORE_READONLY) {
+    /* Once more, even if it is gone: another reader may have done it. */
+    if (has_beside(path, "-journal")) take_back(path, error);
+    status = open_and_look(path, SQLITE_OPEN_READONLY, db, error);
+    if (status == KV_STORE_OK) return status;
+  }
   if ((status != KV_STORE_READONLY && status != KV_STORE_IO) || !rests(path)) return status;
   char *uri = immutable_uri(path);
   if (!uri) return status;

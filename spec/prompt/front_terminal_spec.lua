@@ -183,6 +183,13 @@ describe("on a dumb terminal, the front end of a prompt", function()
     f:send("BUSY"):ready("next> "):with "Name: xy^C\nnext>"
   end)
 
+  it("goes on below a question that is withdrawn", function()
+    f:type("x"):keys("Enter")
+    f:expect "SUBMIT"
+    f:send("BUSY"):ready("Name: ", 1):with "Name:"
+    f:send("BUSY", "", "OUTPUT", "no\n"):ready("next> "):with "Name:\nno\nnext>"
+  end)
+
   it("stops what runs at Ctrl-C", function()
     f:type("x"):keys("Enter")
     f:expect "SUBMIT"

@@ -63,7 +63,7 @@ describe("the prompt, misused:", function()
     front:begin ".quit"
     front:await(function() return front.answering end)
     local before = front.ready
-    front:say(frame.END, "\0")
+    front:end_of_input()
     front:await(function() return front.ready > before end)
     assert.equal("1\n", front:enter "1")
   end)

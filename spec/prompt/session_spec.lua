@@ -226,13 +226,13 @@ describe("a session", function()
     assert.equal(0, front.left)
     local other = prompts.open { ends = function() return { "2 sandboxes" } end }
     other:enter "& kavach.sleep(60000)"
-    other:say(frame.END, "\0")
+    other:end_of_input()
     other:await(function() return other.answering end)
     assert.equal("a job and 2 sandboxes would end: leave? [y/N] ", other.prompt)
     other:enter "n"
     assert.is_nil(other.left)
     assert.equal("2\n", other:enter "2")
-    other:say(frame.END, "\0")
+    other:end_of_input()
     other:await(function() return other.answering end)
     other:enter "yes"
     assert.equal(0, other.left)
@@ -248,7 +248,7 @@ describe("a session", function()
     for i = 1, select("#", ...) do
       local answer = select(i, ...)
       front:await(function() return front.answering and front.ready == before + i end)
-      if answer then front:submit(answer) else front:say(frame.END, "\0") end
+      if answer then front:submit(answer) else front:end_of_input() end
     end
     front:await(function() return not front.answering and front.ready > before end)
     return front.shown
@@ -268,6 +268,7 @@ describe("a session", function()
       assert.equal(wanted .. "\n", reading("io.read('n', 'l')", text), text)
     end
     assert.equal("nil\n", reading("io.read('n', 'l')", "e5"))
+    assert.equal('nil  "p3"\n', reading("return (io.read 'n'), io.read()", "0xp3"))
     assert.equal('"12"  "file"  nil  "the terminal is not closed here"\n',
       reading("io.read(2.0), io.type(io.stdin), io.stdin:close()", "12"))
     assert.equal('4  ""  nil\n',
@@ -319,6 +320,37 @@ describe("a session", function()
     assert.equal("1\n", front:enter "1")
     front:await(function() return front.session.jobs:count() == 0 end)
     assert.equal("2\n", front:enter "2")
+  end)
+
+  it("takes no Ctrl-D that was for a question before, and has none asked for ever", function()
+    front:begin "pcall(kavach.deadline, 10, io.read)"
+    front:await(function() return front.answering end)
+    local late = string.pack("<BI4", 0, front.invited)
+    front:await(function() return front.session.state == "ready" end)
+    front:say(frame.END, late)
+    assert.equal("1\n", front:enter "1")
+    assert.is_nil(front.left)
+
+    front:begin "local ok = pcall(io.read) return kavach.shield(io.read)"
+    front:await(function() return front.answering end)
+    local before = front.ready
+    front:interrupt()
+    front:await(function() return front.ready > before and not front.answering end)
+    front:await(function() return front.session.jobs:count() == 0 end)
+  end)
+
+  it("has one reader at a time, which gets all that it asks for", function()
+    assert.equal('"one\\n"  "two\\n"  nil\n', reading([[
+      local a, b, stolen
+      kavach.scope(function()
+        kavach.spawn(function()
+          kavach.sleep(1)
+          while not b do stolen = stolen or io.read() kavach.sleep(0) end
+        end)
+        a, b = io.read("L", "L")
+      end)
+      return a, b, stolen
+    ]], "one", "two"))
   end)
 
   it("reads what it is to read elsewhere from there, and nothing in the background", function()

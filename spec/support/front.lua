@@ -89,6 +89,9 @@ function Front:frame()
   if names[kind] == "SUBMIT" then
     assert.equal(self.invited, (("<I4"):unpack(payload)))
     payload = payload:sub(5)
+  elseif names[kind] == "END" and payload:byte() == 0 then
+    assert.equal(self.invited, (("<I4"):unpack(payload, 2)))
+    payload = "\0"
   end
   return names[kind], payload
 end

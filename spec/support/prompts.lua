@@ -98,6 +98,9 @@ end
 --- Says a line, to whatever asked for one last.
 function Front:submit(text) self:say(frame.SUBMIT, string.pack("<I4", self.invited) .. text) end
 
+--- Ctrl-D.
+function Front:end_of_input() self:say(frame.END, string.pack("<BI4", 0, self.invited)) end
+
 --- Enters a line, and does not wait for what it gives.
 function Front:begin(text)
   self.shown = ""

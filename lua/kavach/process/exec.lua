@@ -125,7 +125,8 @@ end
 
 --- Runs what is checked already: `options` is what command.exec_options makes of them, so that
 --- `env` is a list. For who runs thousands of programs that differ in little. `watch_after_ms`: its
---- output may wait so long in the pipes. `on_watched()` is called if it runs longer, once.
+--- output may wait so long in the pipes. `on_watched()` is called once, if it runs longer, or is
+--- watched for another reason (it is fed, or has left a pipe open).
 ---@param argv string[]
 ---@param options table
 ---@return table? result, kavach.Error? error

@@ -16,7 +16,7 @@ local frame = {
 -- The sizes that the payload of a front end's frame may have, by kind.
 local SIZES <const> = {
   [frame.HELLO] = { 5, 5 }, [frame.SUBMIT] = { 4, frame.MAX - 1 },
-  [frame.COMPLETE] = { 8, frame.MAX - 1 }, [frame.INTERRUPT] = { 0, 0 }, [frame.END] = { 1, 1 },
+  [frame.COMPLETE] = { 8, frame.MAX - 1 }, [frame.INTERRUPT] = { 0, 0 }, [frame.END] = { 1, 5 },
   [frame.SIZE] = { 4, 4 }, [frame.KEYS] = { 1, frame.MAX - 1 },
 }
 

@@ -67,10 +67,12 @@ end
 
 -- What does not end at once is left behind, as a job, and the prompt comes back.
 on[frame.INTERRUPT] = function(self)
-  if self.state == "asking" then self:go_on() end
+  local asked = self.asked
+  if asked then self:go_on() end
   if self.state ~= "busy" or not self.task then return end
   local task = self.task
   self.realm:interrupt(task, "interrupted")
+  if asked then asked(nil) end -- what is shielded goes on
   core.timer(PATIENCE_MS, function()
     if self.task ~= task or self.over then return end
     if task.done then
@@ -87,7 +89,8 @@ on[frame.KEYS] = function(self, payload)
 end
 
 on[frame.END] = function(self, payload)
-  if payload ~= "\0" then return self:hang_up() end
+  if payload:byte() ~= 0 then return self:hang_up() end
+  if string.unpack("<I4", payload, 2) ~= self.invited then return end
   if self.state == "asking" then return answer(self, nil) end
   if self.state ~= "ready" then return end
   self.link:send(frame.BUSY)

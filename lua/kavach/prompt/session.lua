@@ -144,10 +144,12 @@ local function invite(self, state, flags, prompt)
   self.link:send(frame.READY, string.pack("<BI4", flags, self.invited) .. prompt)
 end
 
---- Gives the prompt.
+--- Gives the prompt. What still asks hears that there is no answer.
 function Session:ready()
+  local asked = self.asked
   self.task, self.asked = nil, nil
   invite(self, "ready", 0, self.prompt)
+  if asked then asked(nil) end
 end
 
 --- Goes on with what runs, which has been answered, or asks no more.

@@ -8,10 +8,10 @@ local M = {}
 
 local APART <const> = "only an entry, and tasks that it waits for, read from the terminal"
 local TAKEN <const> = "something else reads from the terminal just now"
--- A number's digits, with what is before them, and its exponent.
+-- What is before a number's digits, the digits, and the exponent.
 local NUMERALS <const> = {
-  { "^%s*[%+%-]?0[xX]%x*%.?%x*", "^[pP][%+%-]?%d*" },
-  { "^%s*[%+%-]?%d*%.?%d*", "^[eE][%+%-]?%d*" },
+  { "^%s*[%+%-]?0[xX]", "^%x*%.?%x*", "^[pP][%+%-]?%d*" },
+  { "^%s*[%+%-]?", "^%d*%.?%d*", "^[eE][%+%-]?%d*" },
 }
 
 -- ---- reading -----------------------------------------------------------------------------------
@@ -21,6 +21,7 @@ local NUMERALS <const> = {
 ---@field session kavach.prompt.session
 ---@field task? kavach.Task the entry
 ---@field rest string
+---@field reads? boolean somebody is reading
 local Typed = {}
 Typed.__index = Typed
 
@@ -38,6 +39,11 @@ function Typed:take(count)
   return text
 end
 
+function Typed:take_match(pattern)
+  local _, last = self.rest:find(pattern)
+  return last and self:take(last)
+end
+
 function Typed:some() return self.rest ~= "" or self:more() end
 
 -- By the formats of file:read() (Lua 5.4, 6.8).
@@ -50,11 +56,11 @@ local formats = {
   n = function(typed)
     while not typed.rest:find "%S" and typed:more() do end
     for _, numeral in ipairs(NUMERALS) do
-      local _, last = typed.rest:find(numeral[1])
-      if last then
-        local digits = typed:take(last)
-        local _, more = typed.rest:find(numeral[2])
-        return tonumber(digits:find "%d" and more and digits .. typed:take(more) or digits)
+      local before = typed:take_match(numeral[1])
+      if before then
+        local digits = typed:take_match(numeral[2])
+        local exponent = digits:find "%x" and typed:take_match(numeral[3]) or ""
+        return tonumber(before .. digits .. exponent)
       end
     end
   end,
@@ -92,8 +98,10 @@ end
 function Typed:read(...)
   local entry = self.session.task
   if not entry or not is_within(ready.current, entry) then return nil, APART end
-  if self.session.asked then return nil, TAKEN end
+  if self.reads or self.session.asked then return nil, TAKEN end
   if self.task ~= entry then self.task, self.rest = entry, "" end
+  local _ <close> = setmetatable({}, { __close = function() self.reads = false end })
+  self.reads = true
   local wanted, results = table.pack(...), {}
   if wanted.n == 0 then wanted = { "l", n = 1 } end
   for i = 1, wanted.n do results[i] = reader_of(wanted[i], i) end

@@ -7,8 +7,8 @@ local process = require "kavach.process"
 
 local M = {}
 
--- Jobs that are done sooner are not watched while they run, nor is it noted that they do: that is
--- a third of what they cost.
+-- Jobs that are done sooner, and read nothing, are not watched while they run, nor is it noted that
+-- they do: that is a third of what they cost.
 local WATCH_AFTER_MS <const> = 10
 
 -- What process.exec calls the start of the program itself.
