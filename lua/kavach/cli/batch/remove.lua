@@ -5,8 +5,8 @@ local function configure(parser)
   parser:description "Remove batches: their journals, and the outputs beside them."
   parser:argument("names", "As kavach batch list shows them."):args "+"
   parser:epilog [[
-One that runs is not removed. What was exported with --results stays. A removal that was cut
-off has removed the batch, and is ended by the same command.
+One that runs is not removed. What was exported with --results stays. One whose
+removal was cut off is gone, and what is left of it goes with the same command.
 
 Exit codes: 0; 1 if one is not there, runs, or could not be removed; 64 usage.
 
