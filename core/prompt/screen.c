@@ -78,7 +78,7 @@ static void draw_row(kv_screen *screen, size_t index, size_t *at, int *column) {
   to_row(screen, *at, index);
   if (*at != index || *column != width) to_column(screen, width);
   if (same < old->count) say(screen, ERASE_RIGHT);
-  put_text(screen, new->text + same, new->count - same);
+  if (same < new->count) put_text(screen, new->text + same, new->count - same);
   *at = index;
   *column = new->width < screen->terminal->columns ? new->width : -1;
 }
