@@ -6,7 +6,9 @@ local core = require "kavach.core"
 -- What an operator's entries print goes to that operator. What the host's own code prints goes
 -- where the host's output goes.
 local function own_output(session)
-  return { print = require("kavach.prompt.streams").output(session, session.own.io) }
+  local streams = require "kavach.prompt.streams"
+  local own = streams.input(session)
+  return { io = own, print = streams.output(session, own) }
 end
 
 local function banner()

@@ -6,6 +6,7 @@ local later = require "kavach.later"
 
 -- The prompt is there before these are.
 local entries, perform = later "kavach.prompt.entry", later "kavach.prompt.perform"
+local streams = later "kavach.prompt.streams"
 
 local M = {}
 
@@ -24,6 +25,7 @@ on[frame.HELLO] = function(self, payload)
   self.link:send(frame.WELCOME, string.pack("<I4I4", core.getpid(), self.number))
   if self.banner then self:print(self.banner .. "\n") end
   self:ready()
+  self.own.io = self.own.io or streams.input(self)
 end
 
 on[frame.SIZE] = function(self, payload)

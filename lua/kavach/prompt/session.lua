@@ -11,7 +11,6 @@ local links = require "kavach.prompt.link"
 local realms = require "kavach.task.realm"
 local requests = require "kavach.prompt.requests"
 local scheduler = require "kavach.task.scheduler"
-local streams = require "kavach.prompt.streams"
 
 -- The prompt is there before these are.
 local plain = later "kavach.plain"
@@ -247,7 +246,6 @@ function M.new(options)
     size = { columns = 80, rows = 24 },
   }, Session)
   self.own = { kavach = rawget(options.globals, "kavach") == nil and require "kavach" or nil }
-  self.own.io = streams.input(self)
   local extra = options.extra and options.extra(self) or {}
   for name, value in next, extra do self.own[name] = value end
   self.globals = options.globals
