@@ -45,6 +45,14 @@ describe("the front end of a prompt", function()
     f:shows { ">", "Name:", "next>" }
   end)
 
+  -- What comes of a line, and of keys behind it.
+  local function edited(keys)
+    f:type "one two_2 three"
+    for key in keys:gmatch "%S+" do f:keys(key) end
+    f:keys "Enter"
+    return f:take()
+  end
+
   it("moves and deletes as other editors of lines do", function()
     for keys, wanted in pairs {
       ["Home X"] = "Xone two_2 three", ["C-a C-f X"] = "oXne two_2 three",
@@ -56,10 +64,7 @@ describe("the front end of a prompt", function()
       ["M-b C-k C-y C-y"] = "one two_2 threethree", ["C-t X"] = "one two_2 threeX",
       ["Home M-u X"] = "ONEX two_2 three", ["C-a M-c X"] = "OneX two_2 three",
     } do
-      f:type "one two_2 three"
-      for key in keys:gmatch "%S+" do f:keys(key) end
-      f:keys "Enter"
-      assert.equal(wanted, f:take(), keys)
+      assert.equal(wanted, edited(keys), keys)
     end
   end)
 
@@ -76,10 +81,7 @@ describe("the front end of a prompt", function()
       f:type "before"
       f:keys "Enter"
       f:take()
-      f:type "one two_2 three"
-      for key in keys:gmatch "%S+" do f:keys(key) end
-      f:keys "Enter"
-      assert.equal(wanted, f:take(), keys)
+      assert.equal(wanted, edited(keys), keys)
     end
   end)
 

@@ -96,12 +96,20 @@ local function steps(trace, folder, output)
   return list
 end
 
+--- Why nothing can be traced here; nil if it can.
+---@return string?
+function M.refusal()
+  local r, why = process.exec { "strace", "-qq", "-o", "/dev/null", "true" }
+  if r and r.exit_code == 0 then return nil end
+  return tostring(why or r.stderr)
+end
+
 --- Runs a program, and has all noted that it does below a folder.
 ---@param words string[]
 ---@param options table of kavach.process.exec
 ---@param folder string
----@return integer? exit_code nil: it cannot be traced here
----@return table steps each with its kind first; why
+---@return integer exit_code
+---@return table steps each with its kind first
 function M.record(words, options, folder)
   local place, remove = host.folder()
   local trace, output = place .. "/trace", place .. "/output"
@@ -111,10 +119,9 @@ function M.record(words, options, folder)
     "strace", "-f", "-qq", "-y", "-xx", "-s", tostring(LONGEST), "-e", "trace=" .. CALLS,
     "-o", trace, "--", "sh", "-c", 'exec "$0" "$@" >' .. output, table.unpack(words) }
   options.timeout_ms = PATIENCE_MS
-  local r, why = process.exec(line, options)
+  local r = assert(process.exec(line, options))
   local list = steps(host.slurp(trace) or "", folder, output)
   remove()
-  if not r or r.exit_code ~= 0 and #list == 0 then return nil, { tostring(why or r.stderr) } end
   return r.exit_code, list
 end
 
